@@ -1,0 +1,101 @@
+/** A file that passed every check, in the form that the node uses. */
+import type { Config, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
+import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
+import { hostNetwork } from "./ip-address.ts";
+import type { CheckedConfig } from "./schema.ts";
+
+type CheckedGroup = CheckedConfig["groups"][string];
+type CheckedRoute = CheckedConfig["routes"][number];
+type CheckedCode = CheckedGroup["failover"]["on"][number];
+
+/** @returns the configuration, deeply frozen */
+export function buildConfig(checked: CheckedConfig, defaults: { node: string }): Config {
+  const { timers, limits } = checked;
+  return deepFreeze<Config>({
+    node: checked.node ?? defaults.node,
+    listen: checked.listen,
+    identity: checked.identity,
+    groups: Object.entries(checked.groups).map(([name, group]) => buildGroup(name, group)),
+    routes: checked.routes.map(buildRoute),
+    timers: { t1Ms: timers.t1, t2Ms: timers.t2, t4Ms: timers.t4, cMs: timers.c },
+    limits: {
+      messageBytes: limits.messageBytes,
+      connections: limits.connections,
+      connectionsPerAddress: limits.connectionsPerAddress,
+      tcpIdleMs: limits.tcpIdle,
+      messageTimeoutMs: limits.messageTimeout,
+      connectTimeoutMs: limits.connectTimeout,
+      sendQueueBytes: limits.sendQueueBytes,
+      watchedTargets: limits.watchedTargets,
+    },
+    log: checked.log,
+  });
+}
+
+function buildGroup(name: string, group: CheckedGroup): GroupConfig {
+  const targets = group.targets.map(buildTarget);
+  const { noAnswerAfter, noProgressAfter, on, afterProgress, maxAttempts } = group.failover;
+  return {
+    name,
+    targets,
+    sources: group.sources ?? [...new Set(targets.map((target) => hostNetwork(target.address)))],
+    balance: group.balance,
+    failover: {
+      noAnswerAfterMs: noAnswerAfter,
+      noProgressAfterMs: noProgressAfter,
+      on: expandCodes(on),
+      afterProgress,
+      maxAttempts,
+    },
+  };
+}
+
+function buildTarget(target: CheckedGroup["targets"][number]): TargetConfig {
+  if (!("priority" in target)) return { ...target, priority: PRIORITY_DEFAULT, weight: WEIGHT_DEFAULT };
+  return { ...target.uri, priority: target.priority, weight: target.weight };
+}
+
+function buildRoute(route: CheckedRoute): RouteConfig {
+  return {
+    from: asList(route.from),
+    to: asList(route.to),
+    number: route.number ?? null,
+    method: route.method === undefined ? [] : asList(route.method),
+    host: route.host === undefined ? [] : asList(route.host),
+    emergency: route.emergency,
+    strip: route.strip,
+    prefix: route.prefix,
+    failover: buildRouteFailover(route.failover),
+  };
+}
+
+function buildRouteFailover(failover: CheckedRoute["failover"]): Partial<FailoverConfig> {
+  const { noAnswerAfter, noProgressAfter, on, afterProgress, maxAttempts } = failover;
+  return {
+    ...(noAnswerAfter === undefined ? {} : { noAnswerAfterMs: noAnswerAfter }),
+    ...(noProgressAfter === undefined ? {} : { noProgressAfterMs: noProgressAfter }),
+    ...(on === undefined ? {} : { on: expandCodes(on) }),
+    ...(afterProgress === undefined ? {} : { afterProgress }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+  };
+}
+
+/** Classes written out, less the codes that never lead on. */
+function expandCodes(codes: readonly CheckedCode[]): number[] {
+  const expanded = codes.flatMap((code) =>
+    typeof code === "number"
+      ? [code]
+      : Array.from({ length: 100 }, (_, index) => Number(code[0]) * 100 + index),
+  );
+  return [...new Set(expanded)].filter((code) => !NEVER_FAILOVER.has(code)).sort((a, b) => a - b);
+}
+
+function asList(value: string | string[]): string[] {
+  return typeof value === "string" ? [value] : value;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

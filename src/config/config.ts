@@ -1,0 +1,121 @@
+/**
+ * The configuration as the node uses it: checked, complete, durations in milliseconds, deeply frozen plain data.
+ * A reload makes a new one and compares.
+ */
+
+export type TransportConfig = "udp" | "tcp";
+
+/** How the targets of one priority are ordered for a call. */
+export type Balance = "weighted" | "round-robin" | "least-calls" | "hash";
+
+export interface Config {
+  /** This node's name in the cluster. */
+  readonly node: string;
+  readonly listen: readonly ListenConfig[];
+  readonly identity: IdentityConfig;
+  /** In the order of the file. */
+  readonly groups: readonly GroupConfig[];
+  /** The first that matches is taken. */
+  readonly routes: readonly RouteConfig[];
+  readonly timers: TimersConfig;
+  readonly limits: LimitsConfig;
+  readonly log: { readonly level: LogLevel };
+}
+
+export interface ListenConfig {
+  readonly transport: TransportConfig;
+  /** Canonical, IPv6 without brackets; 0.0.0.0 or :: for each address of the machine. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface IdentityConfig {
+  /** As a host stands in a URI: lower case, IPv6 in brackets, then `:port` where only that port is meant. */
+  readonly aliases: readonly string[];
+  /** The first signs, all verify. Empty: a random one for each start. */
+  readonly secret: readonly string[];
+}
+
+export interface GroupConfig {
+  readonly name: string;
+  readonly targets: readonly TargetConfig[];
+  /** Networks with their prefix length, in canonical spelling. Filled from the targets where the file says nothing. */
+  readonly sources: readonly string[];
+  readonly balance: Balance;
+  readonly failover: FailoverConfig;
+}
+
+export interface TargetConfig {
+  /** As written. */
+  readonly uri: string;
+  readonly transport: TransportConfig;
+  /** Canonical, IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** 0..65535, lower is tried first. */
+  readonly priority: number;
+  /** 0..65535, higher is likelier. */
+  readonly weight: number;
+  /** The URI names no transport (RFC 3261 §18.1.1). */
+  readonly mayUseTcp: boolean;
+}
+
+export interface FailoverConfig {
+  /** No provisional by then: the next target. */
+  readonly noAnswerAfterMs: number;
+  /** Only a 100 by then: the next target. */
+  readonly noProgressAfterMs: number;
+  /** Final codes that lead to the next target, ascending. */
+  readonly on: readonly number[];
+  /** Do the codes of `on` count after a provisional above 100, too? */
+  readonly afterProgress: boolean;
+  /** Targets of this group that one call may try. */
+  readonly maxAttempts: number;
+}
+
+export interface RouteConfig {
+  /** Groups that it takes calls of. */
+  readonly from: readonly string[];
+  /** Groups to try, in this order. */
+  readonly to: readonly string[];
+  /** RE2 pattern, found anywhere in the number; null: any. */
+  readonly number: string | null;
+  /** Empty: any. */
+  readonly method: readonly string[];
+  /** Hosts of the Request-URI in lower case, IPv6 in brackets; empty: any. */
+  readonly host: readonly string[];
+  /** Never refused by a limit; tries every target. */
+  readonly emergency: boolean;
+  /** Digits taken off the front of the number. */
+  readonly strip: number;
+  /** Put in front of what is left. */
+  readonly prefix: string;
+  /** What this route changes in the groups' failover: `on` is added to theirs, the rest replaces. */
+  readonly failover: Partial<FailoverConfig>;
+}
+
+/** RFC 3261 §17 and Table 4. */
+export interface TimersConfig {
+  readonly t1Ms: number;
+  readonly t2Ms: number;
+  readonly t4Ms: number;
+  /** Timer C (§16.6 item 11). */
+  readonly cMs: number;
+}
+
+export interface LimitsConfig {
+  readonly messageBytes: number;
+  /** TCP connections, whole and for one remote address. */
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly tcpIdleMs: number;
+  /** A message on a stream must be complete this long after its first byte. */
+  readonly messageTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** Bytes that may wait on one connection. */
+  readonly sendQueueBytes: number;
+  /** Targets with a connected UDP socket of their own. */
+  readonly watchedTargets: number;
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

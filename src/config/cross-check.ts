@@ -1,0 +1,175 @@
+/**
+ * What no key can know of another: names that must exist, addresses that must not collide, rules that can't match.
+ * Reads the plain data of the file, which may be wrong in places that the schema reports: those are passed over here,
+ * so that one run tells everything.
+ */
+import type { ListenConfig } from "./config.ts";
+import type { ConfigDocument, Fault } from "./document.ts";
+import { parseDuration } from "./duration.ts";
+import { describeFound, valueAt } from "./found.ts";
+import { familyOf, isWildcard } from "./ip-address.ts";
+import { checkListen } from "./listen-address.ts";
+import { asList, asMap, type GroupOutline, outline, type Report } from "./outline.ts";
+import type { KeyPath } from "./problem.ts";
+import { routeFaults } from "./route-check.ts";
+import { targetId } from "./target-uri.ts";
+
+/** All faults between keys. */
+export function crossFaults(document: ConfigDocument): Fault[] {
+  const faults: Fault[] = [];
+  const report: Report = (path, { expected, remedy, found }) => {
+    const offset = document.valueOffset(path);
+    faults.push({ path, offset, expected, found: found ?? describeFound(document, path), remedy });
+  };
+  const { data } = document;
+  const listeners = listenersOf(data);
+  checkListeners(listeners, report);
+  const groups = Object.keys(asMap(valueAt(data, ["groups"]))).map((name) => outline(data, name));
+  for (const group of groups) checkGroup(group, listeners, { data, report });
+  checkSources(groups, { document, report });
+  routeFaults(data, groups, { document, report });
+  checkTimers(data, report);
+  checkDoubles(data, ["identity", "aliases"], report);
+  checkDoubles(data, ["identity", "secret"], report);
+  return faults;
+}
+
+interface Listener extends ListenConfig {
+  readonly path: KeyPath;
+}
+
+function listenersOf(data: unknown): Listener[] {
+  return asList(valueAt(data, ["listen"])).flatMap((entry, index) => {
+    const checked = typeof entry === "string" ? checkListen(entry.trim()) : null;
+    return checked?.ok ? [{ ...checked.value, path: ["listen", index] }] : [];
+  });
+}
+
+function checkListeners(listeners: readonly Listener[], report: Report): void {
+  for (const [index, one] of listeners.entries()) {
+    const other = listeners.slice(0, index).find((earlier) => collide(earlier, one));
+    if (other === undefined) continue;
+    const same = other.address === one.address;
+    report(one.path, {
+      expected: "each address once",
+      remedy: same
+        ? "remove one of the two"
+        : `${isWildcard(one.address) ? "it" : "the other one"} covers every address: keep one`,
+    });
+  }
+}
+
+function collide(a: ListenConfig, b: ListenConfig): boolean {
+  if (a.transport !== b.transport || a.port !== b.port) return false;
+  const wild = isWildcard(a.address) || isWildcard(b.address);
+  return a.address === b.address || (wild && familyOf(a.address) === familyOf(b.address));
+}
+
+function checkGroup(
+  group: GroupOutline,
+  listeners: readonly Listener[],
+  { data, report }: { data: unknown; report: Report },
+): void {
+  const path: KeyPath = ["groups", group.name];
+  const value = valueAt(data, path);
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isMap && group.targetCount === 0 && group.mute) {
+    report(path, {
+      expected: "targets, sources or both",
+      remedy: "add targets (where its calls go) or sources (who speaks as the group)",
+    });
+  }
+  const seen = new Set<string>();
+  for (const target of group.targets) {
+    const { transport, address, port } = target.address;
+    const id = targetId(target.address);
+    if (seen.has(id)) {
+      report(target.path, {
+        expected: "each target once in a group",
+        remedy: "remove one of the two, or set its weight",
+      });
+    }
+    seen.add(id);
+    if (
+      listeners.some((own) => own.transport === transport && own.address === address && own.port === port)
+    ) {
+      report(target.path, {
+        expected: "another machine than this one",
+        remedy: "the address is one of `listen`: calls would run in a circle",
+      });
+    }
+    const usable = listeners.some(
+      (own) => own.transport === transport && familyOf(own.address) === familyOf(address),
+    );
+    if (!usable && listeners.length > 0) {
+      const family = familyOf(address) === 4 ? "IPv4" : "IPv6";
+      report(target.path, {
+        expected: "a target that one of the addresses in `listen` can reach",
+        remedy: `add an ${family} address with ${transport}:// to listen`,
+      });
+    }
+  }
+}
+
+/** Two groups with the same network: nobody could say which of them speaks. A narrower network inside a wider one is fine. */
+function checkSources(
+  groups: readonly GroupOutline[],
+  { document, report }: { document: ConfigDocument; report: Report },
+): void {
+  const owners = new Map<string, { group: string; path: KeyPath }>();
+  for (const group of groups) {
+    for (const { path, network, implied } of group.sources) {
+      const owner = owners.get(network);
+      if (owner === undefined) {
+        owners.set(network, { group: group.name, path });
+        continue;
+      }
+      const line = document.position(document.valueOffset(owner.path)).line;
+      if (owner.group === group.name) {
+        report(path, {
+          expected: "each network once",
+          remedy: `it stands on line ${line} already: remove one`,
+        });
+        continue;
+      }
+      report(path, {
+        expected: "a network of this group only",
+        found: `${network}, which is a source of ${owner.group} (line ${line}), too`,
+        remedy: implied
+          ? `without sources a group speaks from the addresses of its targets: add sources: [] to ${group.name} or to ${owner.group}`
+          : "leave it to one of the two groups",
+      });
+    }
+  }
+}
+
+function checkTimers(data: unknown, report: Report): void {
+  const ms = (...path: string[]): number | null => {
+    const text = valueAt(data, path);
+    return typeof text === "string" ? parseDuration(text.trim()) : null;
+  };
+  const [t1, t2] = [ms("timers", "t1") ?? 500, ms("timers", "t2") ?? 4_000];
+  const tcpIdle = ms("limits", "tcpIdle");
+  if (tcpIdle !== null && tcpIdle < 64 * t1) {
+    const remedy = `a connection lives at least as long as a transaction (RFC 3261 §18): ${(64 * t1) / 1_000}s or more`;
+    report(["limits", "tcpIdle"], { expected: "tcpIdle no shorter than 64 times t1", remedy });
+  }
+  if (t2 < t1) {
+    const path: KeyPath = ["timers", ms("timers", "t2") === null ? "t1" : "t2"];
+    report(path, {
+      expected: "t2 no shorter than t1",
+      remedy: "t2 is where the doubling of t1 ends (RFC 3261 §17.1.2.2)",
+    });
+  }
+}
+
+function checkDoubles(data: unknown, path: KeyPath, report: Report): void {
+  const seen = new Set<unknown>();
+  for (const [index, entry] of asList(valueAt(data, path)).entries()) {
+    const value = typeof entry === "string" ? entry : undefined;
+    if (value !== undefined && seen.has(value)) {
+      report([...path, index], { expected: "each entry once", remedy: "remove one of the two" });
+    }
+    seen.add(value);
+  }
+}

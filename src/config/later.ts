@@ -1,0 +1,34 @@
+/** Keys that belong to the design and come with a later version: refused in words of their own, never ignored. */
+import type { KeyPath } from "./problem.ts";
+
+interface LaterKey {
+  /** `*` stands for any key or index. */
+  readonly at: readonly string[];
+  readonly what: string;
+}
+
+const LATER_KEYS: readonly LaterKey[] = [
+  { at: ["cluster"], what: "clusters: a node runs alone" },
+  { at: ["redis"], what: "replication through Redis" },
+  { at: ["role"], what: "hooks at a change of role" },
+  { at: ["admin"], what: "the admin API" },
+  { at: ["dns"], what: "DNS: targets are numeric addresses" },
+  { at: ["cdr"], what: "call records" },
+  { at: ["tls"], what: "TLS" },
+  { at: ["probe"], what: "probing of targets" },
+  { at: ["groups", "*", "probe"], what: "probing of targets" },
+  { at: ["groups", "*", "maxCalls"], what: "limits on calls" },
+  { at: ["groups", "*", "maxCallsPerSecond"], what: "limits on calls" },
+  { at: ["groups", "*", "targets", "*", "maxCalls"], what: "limits on calls" },
+  { at: ["groups", "*", "targets", "*", "maxCallsPerSecond"], what: "limits on calls" },
+  { at: ["limits", "maxCalls"], what: "limits on calls" },
+  { at: ["limits", "maxCallsPerSecond"], what: "limits on calls" },
+];
+
+/** @returns what the key is for, where a later version will have it; else null */
+export function laterKey(path: KeyPath): string | null {
+  const found = LATER_KEYS.find(
+    ({ at }) => at.length === path.length && at.every((part, index) => part === "*" || part === path[index]),
+  );
+  return found?.what ?? null;
+}

@@ -1,0 +1,108 @@
+/**
+ * The Via branch that Tandem writes: the same request to the same target gets the same branch on any node, and a response
+ * shows by it alone that it answers something that this cluster sent.
+ *
+ *   z9hG4bK  1        1..z     5 letters  10 letters  16 letters
+ *   cookie   version  attempt  target     loop value  signature
+ *
+ * The loop value covers what RFC 5393 §4.2.2 names, so that equal is a loop and different a spiral. The signature covers
+ * the three before it, the Via below with its received and rport, Call-ID, From tag and CSeq.
+ */
+
+import type { Via } from "../sip/header/via.ts";
+import { PROXY_AUTHORIZATION, PROXY_REQUIRE, ROUTE } from "../sip/message/header-name.ts";
+import type { SipMessage } from "../sip/message/sip-message.ts";
+import { letters, Mix, mix32 } from "../sip/signing/mix.ts";
+import { Signer } from "../sip/signing/signer.ts";
+
+const PREFIX = "z9hG4bK1";
+const ATTEMPT_AT = PREFIX.length;
+const LOOP_AT = ATTEMPT_AT + 6;
+const SIGNATURE_AT = LOOP_AT + 10;
+const SIGNATURE_LENGTH = 16; // 96 bits
+const LENGTH = SIGNATURE_AT + SIGNATURE_LENGTH;
+/** Attempts that one letter can number. */
+export const ATTEMPTS_MAX = 35;
+
+/** What of a transaction both its request and its responses show. */
+export interface BranchScope {
+  /** Canonical text of the Via below ours; see {@link viaText}. */
+  readonly nextVia: string;
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly cseq: number;
+  /** INVITE stands for CANCEL and ACK too, as their branch is the INVITE's (RFC 3261 §9.1, §17.1.1.3). */
+  readonly method: string;
+}
+
+export class BranchSigner {
+  private readonly signer: Signer;
+  private readonly seeds: readonly number[];
+
+  constructor(secrets: readonly string[]) {
+    this.signer = new Signer(secrets, "branch");
+    this.seeds = secrets.map((secret) => mix32(secret, 0x5393));
+  }
+
+  /**
+   * @param target  transport, address and port that the request goes to
+   * @param attempt 1..{@link ATTEMPTS_MAX}
+   * @param loop    of {@link loopValue}
+   */
+  branch(scope: BranchScope, target: string, attempt: number, loop: string): string {
+    const head = PREFIX + attempt.toString(36) + letters(mix32(target)) + loop;
+    return head + this.signer.sign(signed(head, scope), SIGNATURE_LENGTH);
+  }
+
+  /** Was this branch made by a node with one of our secrets, for what this response shows? */
+  verify(branch: string, scope: BranchScope): boolean {
+    if (!isOurs(branch)) return false;
+    const head = branch.slice(0, SIGNATURE_AT);
+    return this.signer.verify(signed(head, scope), branch.slice(SIGNATURE_AT));
+  }
+
+  /** Ten letters over all that decides where the request goes (RFC 5393 §4.2.2, the Via left out). */
+  loopValue(request: SipMessage): string {
+    return this.loopWith(this.seeds[0] ?? 0, request);
+  }
+
+  /** Does this branch of ours, found in a lower Via, say that the same request was here before (RFC 5393 §4.2.1)? */
+  isLoop(branch: string, request: SipMessage): boolean {
+    if (!isOurs(branch)) return false;
+    const loop = branch.slice(LOOP_AT, SIGNATURE_AT);
+    return this.seeds.some((seed) => this.loopWith(seed, request) === loop);
+  }
+
+  private loopWith(seed: number, request: SipMessage): string {
+    const mix = new Mix(seed).add(request.uri).add(request.callId).add(String(request.cseqNumber));
+    mix.add(request.fromTag).add(request.toTag);
+    for (let row = 0; row < request.rows; row++) {
+      const id = request.idAt(row);
+      if (id === ROUTE || id === PROXY_REQUIRE || id === PROXY_AUTHORIZATION) {
+        mix.add(request.raw, request.valueStart(row), request.valueEnd(row));
+      }
+    }
+    return mix.text();
+  }
+}
+
+function isOurs(branch: string): boolean {
+  return branch.length === LENGTH && branch.startsWith(PREFIX);
+}
+
+function signed(head: string, scope: BranchScope): string {
+  return `${head}\n${scope.nextVia}\n${scope.callId}\n${scope.fromTag}\n${scope.cseq} ${scope.method}`;
+}
+
+/**
+ * The parts of a Via that say where a response goes, in one spelling: the next element may write parameters in another order.
+ * @param received as it stands in the Via when it comes back: stamped by us on the way down
+ */
+export function viaText(via: Via, received: string, rport: string): string {
+  return `${via.transport} ${via.host}:${via.port} ${via.branch} ${received} ${rport} ${via.maddr ?? ""}`;
+}
+
+/** INVITE for the three methods that share the INVITE's branch, else the method itself. */
+export function branchMethod(method: string): string {
+  return method === "ACK" || method === "CANCEL" ? "INVITE" : method;
+}

@@ -1,0 +1,111 @@
+/** Deadlines of a context: the earliest of its machines' and of the proxy's own timers is what the wheel holds. */
+import { inviteClientDeadline } from "../sip/transaction/invite-client.ts";
+import { inviteServerDeadline } from "../sip/transaction/invite-server.ts";
+import { nonInviteClientDeadline } from "../sip/transaction/non-invite-client.ts";
+import { nonInviteServerDeadline } from "../sip/transaction/non-invite-server.ts";
+import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
+import { TICK } from "../sip/transaction/transaction.ts";
+import { cancelBranch, forgetUnanswered, isPending, stepBranch, stepCancel } from "./branch-side.ts";
+import type { Core } from "./core.ts";
+import { onBranchLost, onNoAnswer } from "./hunting.ts";
+import type { Branch, ResponseContext } from "./response-context.ts";
+import { ownResponse, respond, stepServer } from "./server-side.ts";
+
+/** After how long a non-INVITE request gets a 100: when the sender's Timer E has grown to T2 (RFC 4320 §4.1). */
+export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
+  let ms = 0;
+  for (let interval = t1Ms; interval < t2Ms; interval *= 2) ms += interval;
+  return ms;
+}
+
+/** Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more. */
+export function settleContext(core: Core, context: ResponseContext): void {
+  let at = Math.min(serverDeadline(context), context.tryingAt);
+  for (const branch of context.branches) at = Math.min(at, branchDeadline(branch));
+  if (at === Number.POSITIVE_INFINITY && isOver(context)) removeContext(core, context);
+  else core.wheel.schedule(context.timer, at);
+}
+
+/** Fires what is due. */
+export function tickContext(core: Core, context: ResponseContext): void {
+  stepServer(core, context, TICK);
+  if (core.now >= context.tryingAt) {
+    context.tryingAt = Number.POSITIVE_INFINITY;
+    respond(core, context, 100, ownResponse(context, { status: 100, phrase: "Trying", headers: "" }));
+  }
+  // By index: a branch that fails adds the next one behind it.
+  for (let i = 0; i < context.branches.length; i++) {
+    const branch = context.branches[i];
+    if (branch !== undefined) tickBranch(core, context, branch);
+  }
+  settleContext(core, context);
+}
+
+function tickBranch(core: Core, context: ResponseContext, branch: Branch): void {
+  const { now } = core;
+  for (const effect of stepBranch(core, branch, TICK, null)) {
+    if (effect === "timeout")
+      onBranchLost(core, context, branch, { status: 408, text: "", reason: "no answer" });
+  }
+  stepCancel(core, branch, TICK);
+  if (now >= branch.noAnswerAt) onNoAnswer(core, context, branch, "no answer");
+  if (now >= branch.noProgressAt) onNoAnswer(core, context, branch, "no progress");
+  if (now >= branch.timerC) {
+    // Timer C (§16.8): CANCEL where a provisional came, else as if a 408 had.
+    branch.timerC = Number.POSITIVE_INFINITY;
+    core.counters.add("timer-c");
+    if (branch.provisional > 0) cancelBranch(core, context, branch, "");
+    else {
+      branch.invite = { kind: "terminated" };
+      onBranchLost(core, context, branch, { status: 408, text: "", reason: "no answer" });
+    }
+  }
+  if (now >= branch.cancelledBy && isPending(branch)) {
+    branch.invite = { kind: "terminated" };
+    onBranchLost(core, context, branch, {
+      status: context.cancelled ? 487 : 408,
+      text: "",
+      reason: "cancelled",
+    });
+  }
+  if (isBranchOver(branch)) {
+    core.clients.delete(branch.id);
+    forgetUnanswered(core, branch);
+  }
+}
+
+function serverDeadline(context: ResponseContext): number {
+  if (context.invite !== null) return inviteServerDeadline(context.invite);
+  return context.other === null ? Number.POSITIVE_INFINITY : nonInviteServerDeadline(context.other);
+}
+
+function branchDeadline(branch: Branch): number {
+  const machine =
+    branch.invite !== null
+      ? inviteClientDeadline(branch.invite)
+      : branch.other !== null
+        ? nonInviteClientDeadline(branch.other)
+        : Number.POSITIVE_INFINITY;
+  const cancel =
+    branch.cancel === null ? Number.POSITIVE_INFINITY : nonInviteClientDeadline(branch.cancel.state);
+  return Math.min(machine, cancel, branch.noAnswerAt, branch.noProgressAt, branch.timerC, branch.cancelledBy);
+}
+
+function isBranchOver(branch: Branch): boolean {
+  const kind = branch.invite?.kind ?? branch.other?.kind;
+  return kind === "terminated" && (branch.cancel === null || branch.cancel.state.kind === "terminated");
+}
+
+function isOver(context: ResponseContext): boolean {
+  const kind = context.invite?.kind ?? context.other?.kind;
+  return kind === "terminated" && context.branches.every(isBranchOver);
+}
+
+function removeContext(core: Core, context: ResponseContext): void {
+  core.wheel.cancel(context.timer);
+  core.contexts.delete(context.key);
+  for (const branch of context.branches) {
+    core.clients.delete(branch.id);
+    forgetUnanswered(core, branch);
+  }
+}

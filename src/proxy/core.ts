@@ -1,0 +1,89 @@
+/** What the proxy's parts share: the ports that were passed in, and the tables of running transactions. */
+import type { Router } from "../routing/router.ts";
+import type { TimerEntry, TimerWheel } from "../sip/timer/timer-wheel.ts";
+import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
+import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
+import type { Flow, Transports } from "../transport/flow.ts";
+import type { BranchSigner } from "./branch.ts";
+import type { Counters } from "./counters.ts";
+import type { FlowTokens } from "./flow-token.ts";
+import type { Identity } from "./identity.ts";
+import type { Branch, ResponseContext } from "./response-context.ts";
+
+/** Where log lines go; the fields hold the Call-ID of the call that a line is about. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** A request that the proxy makes itself: the BYE of an answer that nobody wants, the CANCEL of a stray branch. */
+export interface OwnRequest {
+  readonly branch: string;
+  readonly method: string;
+  readonly request: string;
+  readonly flow: Flow;
+  readonly reliable: boolean;
+  state: NonInviteClientState;
+  readonly timer: TimerEntry;
+}
+
+/** A CANCEL that came for an INVITE unknown here, kept 64*T1 for the responses that may still come. */
+export interface KeptCancel {
+  readonly reason: string;
+  readonly until: number;
+}
+
+/** Who keeps account of the calls. The key is Call-ID and the caller's tag. */
+export interface CallLedger {
+  /** A call's first INVITE is about to be forwarded for this peer group. */
+  began(key: string, group: string): void;
+  /** It goes to this target now. */
+  tried(key: string, target: string): void;
+  /** A 2xx has gone up. */
+  answered(key: string, now: number): void;
+  /** Another final response has gone up. */
+  failed(key: string): void;
+  /** A BYE was answered, or nobody was there to answer it. */
+  ended(key: string): void;
+}
+
+export interface Core {
+  readonly calls: CallLedger;
+  readonly transports: Pick<Transports, "send" | "isOpen">;
+  readonly wheel: TimerWheel;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly identity: Identity;
+  readonly signer: BranchSigner;
+  readonly tokens: FlowTokens;
+  readonly timers: TimerSettings;
+  /** Timer C in milliseconds, more than three minutes (RFC 3261 §16.6 item 11). */
+  readonly timerCMs: number;
+  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress">;
+  /** Monotonic milliseconds, set at each entry into the core: one look at the clock an event. */
+  now: number;
+  /** New calls are refused; OPTIONS are answered 503. */
+  draining: boolean;
+  /** By server transaction key. */
+  readonly contexts: Map<string, ResponseContext>;
+  /** By branch, with the context that owns it. */
+  readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
+  readonly own: Map<string, OwnRequest>;
+  readonly keptCancels: Map<string, KeptCancel>;
+  /** Branches without a provisional above 100, by where they were sent: those that a transport failure there concerns. */
+  readonly unanswered: Map<string, Set<Branch>>;
+  /** Targets that refused TCP for a large request, and until when UDP is used at once. */
+  readonly withoutTcp: Map<string, number>;
+  /** Stray responses that may still be forwarded in this second. */
+  strayBudget: { second: number; left: number };
+}
+
+/** "transport:address:port": the resolved place a request is sent to. */
+export function placeOf(flow: Flow): string {
+  return `${flow.transport}:${flow.address}:${flow.port}`;
+}
+
+export function isReliable(flow: Flow): boolean {
+  return flow.transport !== "udp";
+}

@@ -1,0 +1,127 @@
+/** Determining the target set (RFC 3261 §16.5): a dialog's own route, or the rules. */
+import type { FailoverPolicy, Target } from "../routing/target.ts";
+import { formatUri, type SipUri, uriParam } from "../sip/uri.ts";
+import type { Flow } from "../transport/flow.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Core } from "./core.ts";
+import { flowTo } from "./own-requests.ts";
+import { type Refusal, refusal } from "./refusal.ts";
+import type { Hop } from "./response-context.ts";
+import type { Preprocessed } from "./route-preprocessing.ts";
+
+export interface Destination {
+  readonly hops: Hop[];
+  readonly group: string;
+  readonly routes: string | null;
+  /** Key of the call that the request begins or ends; "" where it does neither. */
+  readonly callKey: string;
+}
+
+/** An in-dialog request has one way to go: no time-out but the transaction's own moves it. */
+const IN_DIALOG: FailoverPolicy = {
+  noAnswerAfterMs: Number.POSITIVE_INFINITY,
+  noProgressAfterMs: Number.POSITIVE_INFINITY,
+  on: new Set(),
+  afterProgress: false,
+  maxAttempts: 1,
+};
+
+/** @throws SipParseError where the Request-URI is malformed */
+export function destinationOf(core: Core, arrival: Arrival, route: Preprocessed): Destination | Refusal {
+  if (route.token !== null) return inDialog(core, arrival, route);
+  const { request, flow } = arrival;
+  const group = core.router.classify(flow.address);
+  if (group === null) return refusal(403, "Forbidden", "unknown-source");
+  // Without our token there is no dialog of ours (§12.2.2), and a route set that we did not write is no rule.
+  if (request.toTag !== "") return refusal(481, "Call/Transaction Does Not Exist", "no-dialog");
+  if (route.routes.length > 0) return refusal(403, "Forbidden", "route-without-token");
+  if (core.draining && request.method === "INVITE") {
+    return refusal(503, "Service Unavailable", "draining", "Retry-After: 30\r\n");
+  }
+  return byRules(core, arrival, route, group);
+}
+
+function byRules(core: Core, arrival: Arrival, route: Preprocessed, group: string): Destination | Refusal {
+  const { request, flow, scope } = arrival;
+  const { uri } = route;
+  const callKey = `${scope.callId} ${scope.fromTag}`;
+  const plan = core.router.plan({
+    from: group,
+    method: request.method,
+    user: uri.user,
+    host: uri.host,
+    callKey,
+    caller: request.from.uri,
+  });
+  if (plan === null) return refusal(404, "Not Found", "no-route");
+  const hops = plan.targets.map((target) => ({
+    flow: targetFlow(core, target, flow),
+    target,
+    policy: plan.failover(target),
+    uriText: targetUri(core, target, uri, plan.user),
+    mayUseTcp: target.mayUseTcp,
+  }));
+  return {
+    hops,
+    group,
+    routes: route.routesChanged ? "" : null,
+    callKey: request.method === "INVITE" ? callKey : "",
+  };
+}
+
+function targetFlow(core: Core, target: Target, from: Flow): Flow {
+  const listener = core.identity.egress(target.transport, target.address, from.listener);
+  return { transport: target.transport, listener, address: target.address, port: target.port, connection: 0 };
+}
+
+/** A Request-URI in our own name gets the target's; another's stays as it is, and the target is only the next hop (§16.5). */
+function targetUri(core: Core, target: Target, uri: SipUri, user: string | null): string {
+  const called = user ?? uri.user;
+  if (uri.scheme !== "tel" && !core.identity.isMe(uri.host, uri.port))
+    return formatUri({ ...uri, user: called });
+  if (uri.scheme !== "tel") return formatUri({ ...target.uri, user: called });
+  // "#" needs its escape in a user part (RFC 3261 §19.1.6, §25.1).
+  const params = `${target.uri.params};user=phone`;
+  return formatUri({ ...target.uri, user: called.replaceAll("#", "%23"), params });
+}
+
+/** Along the route set that the dialog recorded (§16.12); the token says where both ends were when it began. */
+export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Destination | Refusal {
+  const first = route.routes[0];
+  const strict = first !== undefined && uriParam(first.uri, "lr") === null;
+  const flow = dialogFlow(core, arrival, route);
+  if (flow === null) return refusal(404, "Not Found", "in-dialog-target");
+  // 6. A strict router next: it gets its own URI, and the Request-URI goes behind the routes (§16.6 item 6).
+  const uriText = strict ? first.uriText : route.uriText;
+  let routes: string | null = null;
+  if (strict)
+    routes = routeLines([...route.routes.slice(1).map((value) => value.text), `<${route.uriText}>`]);
+  else if (route.routesChanged) routes = routeLines(route.routes.map((value) => value.text));
+  const { scope, request } = arrival;
+  const callerTag = route.token?.direction === "to-caller" ? request.toTag : scope.fromTag;
+  const callKey = request.method === "BYE" ? `${scope.callId} ${callerTag}` : "";
+  return {
+    hops: [{ flow, target: null, policy: IN_DIALOG, uriText, mayUseTcp: false }],
+    group: "",
+    routes,
+    callKey,
+  };
+}
+
+function dialogFlow(core: Core, arrival: Arrival, route: Preprocessed): Flow | null {
+  const { token } = route;
+  if (token === null) return null;
+  const side = token.direction === "to-callee" ? token.egress : token.ingress;
+  // The node that made the token may have other listeners than this one.
+  const listener = core.identity.egress(side.transport, side.address, side.listener);
+  const recorded: Flow | null = listener < 0 ? null : { ...side, listener, connection: 0 };
+  const first = route.routes[0];
+  // The connection that the far end opened reaches it where its address may not (RFC 5626 §5.3, RFC 5923).
+  const byConnection = first === undefined && side.transport !== "udp" && recorded !== null;
+  if (byConnection && core.transports.isOpen(recorded)) return recorded;
+  return flowTo(core, first?.uri ?? route.uri, { ...arrival.flow, listener: side.listener }) ?? recorded;
+}
+
+function routeLines(values: readonly string[]): string {
+  return values.map((value) => `Route: ${value}\r\n`).join("");
+}

@@ -1,0 +1,31 @@
+/** OPTIONS to the proxy itself (RFC 3261 §11): how others see whether this node serves. */
+import { buildResponse } from "../sip/message/build-response.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Core } from "./core.ts";
+import { refusal } from "./refusal.ts";
+import type { Preprocessed } from "./route-preprocessing.ts";
+import { refuse } from "./server-side.ts";
+
+const ABILITIES =
+  "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE, PUBLISH, REGISTER\r\n" +
+  "Accept: */*\r\nSupported:\r\n";
+const RETRY_AFTER_S = 30;
+
+/** @returns true where the request was one to us, and is answered */
+export function answerOptions(core: Core, arrival: Arrival, route: Preprocessed): boolean {
+  const { request, topVia, reply, flow } = arrival;
+  if (request.method !== "OPTIONS") return false;
+  const toMe = route.routes.length === 0 && route.uri.user === "" && core.identity.isMyUri(route.uri);
+  const endsHere = request.maxForwards === 0; // §16.3 item 3
+  if (!toMe && !endsHere) return false;
+  if (core.router.classify(flow.address) === null)
+    refuse(core, request, arrival, refusal(403, "Forbidden", "unknown-source"));
+  else if (core.draining) {
+    const retry = `Retry-After: ${RETRY_AFTER_S}\r\n`;
+    refuse(core, request, arrival, refusal(503, "Service Unavailable", "draining", retry));
+  } else {
+    core.counters.add("options.answered");
+    core.transports.send(reply, buildResponse(request, { status: 200, phrase: "OK" }, topVia, ABILITIES));
+  }
+  return true;
+}

@@ -1,0 +1,124 @@
+/** Requests of the proxy's own: they end what nobody wants, so that no call stays up with nobody on it. */
+import type { SipMessage } from "../sip/message/sip-message.ts";
+import { TimerEntry } from "../sip/timer/timer-wheel.ts";
+import {
+  nonInviteClientDeadline,
+  startNonInviteClient,
+  stepNonInviteClient,
+} from "../sip/transaction/non-invite-client.ts";
+import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
+import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
+import type { Flow } from "../transport/flow.ts";
+import { type Core, isReliable, type OwnRequest, placeOf } from "./core.ts";
+import { dialogRequest, fromStray, nextHopOf, remoteOf } from "./own-message.ts";
+
+/** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
+export const OWN_REQUESTS_MAX = 10_000;
+
+/** Starts a non-INVITE transaction without anybody above it. */
+function sendOwn(core: Core, own: { branch: string; method: string; request: string; flow: Flow }): void {
+  const key = ownKey(own.branch, own.method);
+  if (core.own.has(key)) return;
+  if (core.own.size >= OWN_REQUESTS_MAX) {
+    core.counters.add("own.over-limit");
+    return;
+  }
+  const reliable = isReliable(own.flow);
+  const state = startNonInviteClient(reliable, core.now, core.timers);
+  const entry: OwnRequest = {
+    ...own,
+    reliable,
+    state,
+    timer: new TimerEntry((now) => {
+      core.now = now;
+      stepOwn(core, key, TICK);
+    }),
+  };
+  core.own.set(key, entry);
+  core.counters.add(`own.${own.method}`);
+  core.transports.send(own.flow, own.request);
+  core.wheel.schedule(entry.timer, nonInviteClientDeadline(state));
+}
+
+export function ownKey(branch: string, method: string): string {
+  return `${method} ${branch}`;
+}
+
+/** Feeds one of our own requests; its responses need nothing more. */
+export function stepOwn(core: Core, key: string, event: ClientEvent): void {
+  const own = core.own.get(key);
+  if (own === undefined) return;
+  const at = { reliable: own.reliable, now: core.now, timers: core.timers };
+  const [state, effects] = stepNonInviteClient(own.state, event, at);
+  own.state = state;
+  for (const effect of effects) if (effect === "send") core.transports.send(own.flow, own.request);
+  if (state.kind === "terminated") {
+    core.wheel.cancel(own.timer);
+    core.own.delete(key);
+  } else core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+}
+
+/**
+ * A 2xx that nobody is to have: ACK, so that the callee stops repeating it, and BYE, so that the call ends
+ * (§13.2.2.4, §15.1.1). The 2xx repeated is ACKed again; the BYE is the same transaction.
+ * @param flow where the 2xx came from
+ */
+export function endAnswer(core: Core, response: SipMessage, flow: Flow): void {
+  const remote = remoteOf(response, core.identity);
+  if (remote === null) {
+    core.counters.add("late-answer.without-contact");
+    return;
+  }
+  const to = flowTo(core, nextHopOf(remote), flow) ?? flow;
+  const scope = {
+    nextVia: "",
+    callId: response.callId,
+    fromTag: response.fromTag,
+    cseq: response.cseqNumber,
+  };
+  const loop = core.signer.loopValue(response);
+  for (const method of ["ACK", "BYE"] as const) {
+    const branch = core.signer.branch(
+      { ...scope, method: `late ${method} ${response.toTag}` },
+      placeOf(to),
+      1,
+      loop,
+    );
+    const via = `SIP/2.0/${to.transport.toUpperCase()} ${core.identity.sentBy(to.listener)};branch=${branch};rport`;
+    const reason = method === "BYE" ? 'Reason: SIP;cause=487;text="Answered too late"\r\n' : "";
+    const request = dialogRequest(method, response, remote, { via, reason });
+    if (method === "ACK") core.transports.send(to, request);
+    else sendOwn(core, { branch, method, request, flow: to });
+  }
+  core.counters.add("late-answer.ended");
+  core.log.info({ callId: response.callId, target: placeOf(flow) }, "late answer ended");
+}
+
+/** CANCEL, or ACK of a non-2xx, for a branch that is known by its response alone. */
+export function answerStray(
+  core: Core,
+  method: "CANCEL" | "ACK",
+  response: SipMessage,
+  flow: Flow,
+  reason = "",
+): void {
+  const request = fromStray(method, response, reason);
+  if (method === "ACK") core.transports.send(flow, request);
+  else sendOwn(core, { branch: response.topVia.branch, method, request, flow });
+}
+
+/**
+ * Where a request for this URI goes, where that can be told without a resolver (RFC 3263 §4.1, §4.2).
+ * @param ingress the flow whose listener is preferred
+ * @returns null for a name, for TLS, and where no listener fits
+ */
+export function flowTo(core: Core, uri: SipUri, ingress: Flow): Flow | null {
+  const host = uriParam(uri, "maddr") ?? uri.host;
+  if (uri.scheme !== "sip" || !isNumericHost(host)) return null;
+  const transport = (uriParam(uri, "transport") ?? "udp").toLowerCase();
+  if (transport !== "udp" && transport !== "tcp") return null;
+  const address = addressOf(host);
+  const listener = core.identity.egress(transport, address, ingress.listener);
+  if (listener < 0) return null;
+  return { transport, listener, address, port: uri.port === 0 ? 5060 : uri.port, connection: 0 };
+}

@@ -1,0 +1,151 @@
+/** The stateful proxy of RFC 3261 §16, sans I/O: messages, failures and time in; messages, log lines and counts out. */
+import type { Router } from "../routing/router.ts";
+import { SipParseError } from "../sip/message/parse-error.ts";
+import { answerUnreadable } from "../sip/message/salvage.ts";
+import { isResponse, parseMessage } from "../sip/message/sip-message.ts";
+import type { TimerWheel } from "../sip/timer/timer-wheel.ts";
+import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
+import { TRANSPORT_ERROR } from "../sip/transaction/transaction.ts";
+import type { Flow, SendFailure, Transports } from "../transport/flow.ts";
+import { BranchSigner } from "./branch.ts";
+import { stepBranch } from "./branch-side.ts";
+import { settleContext } from "./context-timers.ts";
+import { type CallLedger, type Core, type Log, placeOf } from "./core.ts";
+import { Counters } from "./counters.ts";
+import { FlowTokens } from "./flow-token.ts";
+import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
+import type { Identity } from "./identity.ts";
+import { onRequest } from "./receive-request.ts";
+import { onResponse } from "./receive-response.ts";
+
+/** All that the proxy needs from outside. */
+export interface ProxyPorts {
+  readonly transports: Pick<Transports, "send" | "isOpen">;
+  readonly wheel: TimerWheel;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly log: Log;
+  readonly identity: Identity;
+  readonly calls: CallLedger;
+  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress">;
+  /** The cluster's secrets: the first signs, all verify. */
+  readonly secrets: readonly string[];
+  readonly timers: TimerSettings;
+  /** Timer C, above three minutes by RFC 3261 §16.6 item 11. */
+  readonly timerCMs: number;
+}
+
+/** Running totals for whoever watches. */
+export interface ProxyStatus {
+  /** Contexts whose final response has not gone up. */
+  readonly pending: number;
+  readonly contexts: number;
+  readonly branches: number;
+  readonly ownRequests: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export class SipProxy {
+  private readonly core: Core;
+  private readonly now: () => number;
+
+  constructor(ports: ProxyPorts) {
+    const { transports, wheel, log, identity, calls, router, secrets, timers, timerCMs } = ports;
+    this.now = ports.now;
+    this.core = {
+      transports,
+      wheel,
+      log,
+      counters: new Counters(),
+      identity,
+      calls,
+      signer: new BranchSigner(secrets),
+      tokens: new FlowTokens(secrets),
+      timers,
+      timerCMs,
+      router,
+      now: ports.now(),
+      draining: false,
+      contexts: new Map(),
+      clients: new Map(),
+      own: new Map(),
+      keptCancels: new Map(),
+      unanswered: new Map(),
+      withoutTcp: new Map(),
+      strayBudget: { second: 0, left: 0 },
+    };
+  }
+
+  /** One whole SIP message. Never throws on what a peer sent: a bad request is answered, a bad response dropped and counted. */
+  receive(raw: string, flow: Flow): void {
+    const { core } = this;
+    core.now = this.now();
+    try {
+      const message = parseMessage(raw);
+      if (message.isRequest) onRequest(core, message, flow);
+      else onResponse(core, message, flow);
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error;
+      this.refuseMalformed(raw, flow, error);
+    }
+  }
+
+  /** What was sent lately to this far end is lost (§16.9): branches nobody has answered go on to their next target. */
+  transportFailure(flow: Flow, failure: SendFailure): void {
+    const { core } = this;
+    core.now = this.now();
+    core.counters.add(`transport.${failure}`);
+    const branches = core.unanswered.get(placeOf(flow));
+    if (branches === undefined) return;
+    for (const branch of [...branches]) {
+      const context = core.clients.get(branch.id)?.context;
+      if (context === undefined) continue;
+      const loss = { status: 503, text: "", reason: failure };
+      // After a 100 the target may live on (a lost connection): it is cancelled, not forgotten.
+      if (branch.provisional > 0 && context.invite !== null) giveUp(core, context, branch, loss);
+      else if (context.invite !== null) onRefused(core, context, branch, loss);
+      else if (stepBranch(core, branch, TRANSPORT_ERROR, null).includes("transport-error")) {
+        onBranchLost(core, context, branch, loss);
+      }
+      settleContext(core, context);
+    }
+  }
+
+  /** Refuses new calls from now on (503, Retry-After), and says so to whoever probes. */
+  drain(): void {
+    this.core.draining = true;
+  }
+
+  status(): ProxyStatus {
+    const { core } = this;
+    let pending = 0;
+    for (const context of core.contexts.values()) if (context.finalSent === 0) pending++;
+    return {
+      pending,
+      contexts: core.contexts.size,
+      branches: core.clients.size,
+      ownRequests: core.own.size,
+      counters: core.counters.values,
+    };
+  }
+
+  private refuseMalformed(raw: string, flow: Flow, error: SipParseError): void {
+    const { core } = this;
+    core.counters.add(`malformed.${error.code}`);
+    core.log.debug(
+      { from: flow.address, code: error.code, offset: error.offset, reason: error.message },
+      "malformed message",
+    );
+    if (isResponse(raw)) return;
+    const answer = answerUnreadable(raw, { status: error.status, phrase: PHRASES[error.status] }, flow);
+    if (answer === null) core.counters.add("malformed.unanswerable");
+    else core.transports.send(flow, answer);
+  }
+}
+
+const PHRASES = {
+  400: "Bad Request",
+  414: "Request-URI Too Long",
+  505: "Version Not Supported",
+  513: "Message Too Large",
+} as const;

@@ -1,0 +1,115 @@
+/** The state of one forwarded request (RFC 3261 §16.2): its server transaction, and the client transaction of each branch. */
+import type { FailoverPolicy, Target } from "../routing/target.ts";
+import type { TimerEntry } from "../sip/timer/timer-wheel.ts";
+import type { InviteClientState } from "../sip/transaction/invite-client.ts";
+import type { InviteServerState } from "../sip/transaction/invite-server.ts";
+import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
+import type { NonInviteServerState } from "../sip/transaction/non-invite-server.ts";
+import type { Flow } from "../transport/flow.ts";
+import type { BranchScope } from "./branch.ts";
+
+/** One place that the request may be sent to. */
+export interface Hop {
+  /** Where to; its listener is the one that the request leaves from. */
+  readonly flow: Flow;
+  /** The configured target; null for an in-dialog request, which follows its route set. */
+  readonly target: Target | null;
+  readonly policy: FailoverPolicy;
+  readonly uriText: string;
+  /** May go by TCP where it is too large for UDP (RFC 3261 §18.1.1). */
+  readonly mayUseTcp: boolean;
+}
+
+/** A client transaction and what the proxy knows of it. */
+export interface Branch {
+  readonly id: string;
+  readonly hop: Hop;
+  readonly attempt: number;
+  readonly reliable: boolean;
+  /** What was sent; "" once nothing can be made of it any more. */
+  request: string;
+  /** Exactly one of the two is not null. */
+  invite: InviteClientState | null;
+  other: NonInviteClientState | null;
+  /** Does the proxy still want this branch to win? At most one branch of a context does. */
+  wanted: boolean;
+  /** Highest provisional seen; 0: none. */
+  provisional: number;
+  /** Final status seen, or given to it by a time-out (408) or a transport error (503); 0: none. */
+  final: number;
+  /** Next target if no provisional came by then. */
+  noAnswerAt: number;
+  /** Next target if only a 100 came by then. */
+  noProgressAt: number;
+  /** Timer C (§16.6 item 11, §16.8). */
+  timerC: number;
+  /** A CANCEL is to follow as soon as a provisional allows it (§9.1). */
+  cancelWanted: boolean;
+  /** The CANCEL's own client transaction; null until it is sent. */
+  cancel: { readonly request: string; state: NonInviteClientState } | null;
+  /** 64*T1 after the CANCEL the branch counts as cancelled, answered or not (§9.1). */
+  cancelledBy: number;
+  /** ACK of its non-2xx, sent again at each retransmission of the final. */
+  ack: string;
+  /** Max-Breadth that it took. */
+  readonly breadth: number;
+}
+
+export interface FinalResponse {
+  readonly status: number;
+  /** Whole response as it is to go up; "" where the proxy makes it itself. */
+  readonly text: string;
+  /** For a response of our own: a Reason that says why, or "". */
+  readonly reason: string;
+}
+
+export interface ResponseContext {
+  /** Server transaction key (§17.2.3). */
+  readonly key: string;
+  readonly method: string;
+  readonly callId: string;
+  /** The request as it came; "" once no further branch and no answer of our own can need it. */
+  request: string;
+  /** Key of the call that this INVITE begins or this BYE ends; "" for all others. */
+  readonly callKey: string;
+  /** Topmost Via as stamped on arrival. */
+  readonly topVia: string;
+  readonly scope: BranchScope;
+  /** RFC 5393 §4.2.2 value of the request. */
+  readonly loop: string;
+  /** Where its responses go (§18.2.2). */
+  readonly reply: Flow;
+  readonly replyReliable: boolean;
+  /** Ingress peer group; "" for an in-dialog request, whose token let it in. */
+  readonly group: string;
+  /** Exactly one of the two is not null. */
+  invite: InviteServerState | null;
+  other: NonInviteServerState | null;
+  /** The last response sent up, for retransmissions. */
+  lastResponse: string;
+  hops: Hop[];
+  nextHop: number;
+  attempts: number;
+  /** Route header lines for the next element in place of those that came; null: unchanged. */
+  readonly routes: string | null;
+  breadthLeft: number;
+  branches: Branch[];
+  best: FinalResponse | null;
+  /** WWW-Authenticate and Proxy-Authenticate lines of all 401 and 407 (§16.7 item 7). */
+  challenges: string[];
+  /** The caller has cancelled: no new branch. */
+  cancelled: boolean;
+  /** Reason of the caller's CANCEL, to be copied (RFC 3326 §2); a whole header line or "". */
+  cancelReason: string;
+  /** Non-INVITE: when a 100 goes up, as nothing final did (RFC 4320 §4.1). */
+  tryingAt: number;
+  /** Branch unknown here whose 2xx went up all the same: each further 2xx of it does, too. "": none. */
+  strayAnswer: string;
+  /** A final response has gone up; for INVITE further 2xx still follow. */
+  finalSent: number;
+  readonly timer: TimerEntry;
+}
+
+export function isInvite(context: ResponseContext): boolean {
+  return context.invite !== null;
+}

@@ -1,0 +1,123 @@
+/**
+ * Responses whose transaction is unknown here: another node sent the request, or this one before it was restarted.
+ * RFC 6026 §7.3 has them dropped, and so has RFC 4320 §4.2 those of non-INVITE. Tandem deviates within these bounds, so that a call outlives the node that began it: the
+ * branch must verify as the cluster's own (which binds the whole path back), the sender must be a configured target or
+ * source, and no more than {@link STRAYS_PER_SECOND_MAX} a second go on.
+ */
+
+import type { Via } from "../sip/header/via.ts";
+import type { SipMessage } from "../sip/message/sip-message.ts";
+import { addressOf, isNumericHost } from "../sip/uri.ts";
+import type { Flow } from "../transport/flow.ts";
+import { branchMethod, viaText } from "./branch.ts";
+import { abandon } from "./branch-side.ts";
+import { settleContext } from "./context-timers.ts";
+import type { Core } from "./core.ts";
+import { answerStray, endAnswer } from "./own-requests.ts";
+import { withoutTopVia } from "./request-edits.ts";
+import type { ResponseContext } from "./response-context.ts";
+import { respond } from "./server-side.ts";
+import { keyOf } from "./transaction-key.ts";
+
+export const STRAYS_PER_SECOND_MAX = 4_000;
+
+export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): void {
+  const next = response.secondVia;
+  if (next === null) {
+    core.counters.add("dropped.response-without-transaction");
+    return;
+  }
+  const method = branchMethod(response.cseqMethod);
+  const scope = {
+    nextVia: viaText(next, next.received, next.rport ?? ""),
+    callId: response.callId,
+    fromTag: response.fromTag,
+    cseq: response.cseqNumber,
+    method,
+  };
+  if (!core.signer.verify(response.topVia.branch, scope)) {
+    core.counters.add("dropped.response-unverified");
+    return;
+  }
+  if (!core.router.isTargetAddress(flow.address)) {
+    core.counters.add("dropped.response-from-stranger");
+    return;
+  }
+  if (!withinBudget(core)) {
+    core.counters.add("dropped.response-over-rate");
+    return;
+  }
+  if (response.cseqMethod === "CANCEL") return; // the answer to a CANCEL of another node: hop by hop
+  const key = keyOf(next, method);
+  const context = core.contexts.get(key);
+  if (context?.invite === null) joinOther(core, context, response);
+  else if (context !== undefined) joinContext(core, context, response, flow);
+  else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
+    endCancelled(core, key, response, flow);
+  else forwardStray(core, response, next, flow);
+}
+
+function withinBudget(core: Core): boolean {
+  const second = Math.floor(core.now / 1000);
+  if (core.strayBudget.second !== second) core.strayBudget = { second, left: STRAYS_PER_SECOND_MAX };
+  core.strayBudget.left--;
+  return core.strayBudget.left >= 0;
+}
+
+/** The same INVITE is being forwarded here by another branch: the stray one is a branch that we do not want. */
+function joinContext(core: Core, context: ResponseContext, response: SipMessage, flow: Flow): void {
+  const { status } = response;
+  core.counters.add("stray.joined");
+  if (status < 200) answerStray(core, "CANCEL", response, flow);
+  else if (status >= 300) answerStray(core, "ACK", response, flow);
+  else if (context.finalSent === 0 || context.strayAnswer === response.topVia.branch) {
+    context.strayAnswer = response.topVia.branch;
+    respond(core, context, status, withoutTopVia(response, context.reply));
+    for (const branch of context.branches) abandon(core, context, branch, "");
+    settleContext(core, context);
+  } else endAnswer(core, response, flow);
+}
+
+/** The same request other than INVITE is running here: a success ends it; one final only goes up, and no 1xx (RFC 4320 §4.1). */
+function joinOther(core: Core, context: ResponseContext, response: SipMessage): void {
+  const { status } = response;
+  if (context.finalSent > 0 || status < 200 || status >= 300) {
+    core.counters.add("dropped.response-late");
+    return;
+  }
+  core.counters.add("stray.joined");
+  respond(core, context, status, withoutTopVia(response, context.reply));
+  settleContext(core, context);
+}
+
+/** The caller has given up: what still rings is cancelled, what answers is ended, what is final goes up. */
+function endCancelled(core: Core, key: string, response: SipMessage, flow: Flow): void {
+  const { status } = response;
+  core.counters.add("stray.cancelled");
+  if (status < 200) answerStray(core, "CANCEL", response, flow, core.keptCancels.get(key)?.reason ?? "");
+  else if (status < 300) endAnswer(core, response, flow);
+  else {
+    const next = response.secondVia;
+    if (next !== null) forwardStray(core, response, next, flow);
+  }
+}
+
+/** Up to where the next Via says (§16.11, §18.2.2), and the ACK of a non-2xx INVITE final down by ourselves. */
+function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): void {
+  const transport = next.transport.toLowerCase();
+  const received = next.received === "" ? addressOf(next.host) : next.received;
+  const byMaddr = transport === "udp" && next.maddr !== null && isNumericHost(next.maddr);
+  const address = byMaddr && next.maddr !== null ? addressOf(next.maddr) : received;
+  const sentByPort = next.port === 0 ? 5060 : next.port;
+  const port = !byMaddr && next.rport !== null && next.rport !== "" ? Number(next.rport) : sentByPort;
+  const listener = core.identity.egress(transport, address, flow.listener);
+  if (listener < 0 || (transport !== "udp" && transport !== "tcp")) {
+    core.counters.add("dropped.response-no-listener");
+    return;
+  }
+  if (response.status >= 300 && response.cseqMethod === "INVITE") answerStray(core, "ACK", response, flow);
+  if (response.status === 100) return;
+  core.counters.add("stray.forwarded");
+  const to: Flow = { transport, listener, address, port, connection: 0 };
+  core.transports.send(to, withoutTopVia(response, to));
+}

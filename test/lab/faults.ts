@@ -1,0 +1,48 @@
+// Faults of the network, made in a host and healed by the function that each returns. (Faults of programs are
+// signals: `Program.kill`, `freeze`.) Loss is made by nftables: `tc netem` is missing on many kernels.
+import { randomBytes } from "node:crypto";
+import { runCommand } from "./command.ts";
+import type { Host } from "./host.ts";
+
+/** Takes the fault away. Call it once. */
+export type Heal = () => void;
+
+/** Puts rules into a table of their own, so that several faults of one host do not get into each other's way. */
+function filter(host: Host, hook: "input" | "output", rules: readonly string[]): Heal {
+  const table = `inet lab_${randomBytes(4).toString("hex")}`;
+  host.run(
+    ["nft", "-f", "-"],
+    `table ${table} {\n chain faults {\n type filter hook ${hook} priority 0;\n${rules.join("\n")}\n }\n}\n`,
+  );
+  return () => void host.run(["nft", "delete", "table", ...table.split(" ")]);
+}
+
+/** The host hears nothing that is sent to this port, and says nothing about it: a silent target. */
+export function deafen(host: Host, transport: "udp" | "tcp", port: number): Heal {
+  return filter(host, "input", [`${transport} dport ${port} drop`]);
+}
+
+/** The host's kernel no longer says that a port is closed or an address unreachable, as behind a firewall. */
+export function silenceIcmp(host: Host): Heal {
+  return filter(host, "output", [
+    "icmp type destination-unreachable drop",
+    "icmpv6 type destination-unreachable drop",
+    "tcp flags & rst == rst drop",
+  ]);
+}
+
+/** Loses a share of the packets that arrive. @param ratio 0..1, in steps of a thousandth */
+export function losePackets(host: Host, ratio: number): Heal {
+  const inThousand = Math.round(ratio * 1000);
+  const share = inThousand >= 1000 ? "" : `numgen random mod 1000 < ${inThousand}`;
+  return filter(host, "input", [`iifname != "lo" ${share} drop`]);
+}
+
+/** Pulls the cable at the switch: the host keeps its addresses and loses its carrier. */
+export function unplug(host: Host, network?: string): Heal {
+  const { port } = host.attachment(network);
+  const set = (state: "up" | "down"): string =>
+    runCommand(["ip", "-n", host.switchNamespace, "link", "set", port, state]);
+  set("down");
+  return () => void set("up");
+}

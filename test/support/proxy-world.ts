@@ -1,0 +1,251 @@
+/** A proxy core in a world of its own: manual time, recorded sends, a configuration as a user writes it. */
+import { CallTable } from "../../src/calls/call-table.ts";
+import { parseConfig } from "../../src/config/load-config.ts";
+import { Identity } from "../../src/proxy/identity.ts";
+import { SipProxy } from "../../src/proxy/proxy.ts";
+import { Router } from "../../src/routing/router.ts";
+import { parseMessage, type SipMessage } from "../../src/sip/message/sip-message.ts";
+import { mix32 } from "../../src/sip/signing/mix.ts";
+import { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
+import { timersFrom } from "../../src/sip/transaction/timer-settings.ts";
+import type { Flow, ListenerAddress, SendFailure } from "../../src/transport/flow.ts";
+
+/** One message that the proxy sent. */
+export interface Sent {
+  readonly at: number;
+  readonly to: string;
+  readonly flow: Flow;
+  readonly text: string;
+  readonly message: SipMessage;
+}
+
+export const WORLD_CONFIG = `
+node: test
+listen: ["udp://198.51.100.10:5060", "tcp://198.51.100.10:5060", "udp://[2001:db8::10]:5060"]
+identity: { aliases: [edge.example], secret: [0123456789abcdef] }
+groups:
+  carriers: { sources: [192.0.2.0/24, "2001:db8:1::/64"] }
+  pbx:
+    sources: [10.1.0.0/24]
+    targets:
+      - { uri: "sip:10.1.0.11;transport=udp", priority: 1 }
+      - { uri: "sip:10.1.0.12;transport=udp", priority: 2 }
+      - { uri: "sip:10.1.0.13;transport=udp", priority: 3 }
+routes:
+  - { from: carriers, to: pbx }
+`;
+
+/** Who calls in most tests. */
+export const CALLER: Flow = {
+  transport: "udp",
+  listener: 0,
+  address: "192.0.2.1",
+  port: 5060,
+  connection: 0,
+};
+
+export class ProxyWorld {
+  now = 1_000;
+  readonly sent: Sent[] = [];
+  readonly open = new Set<string>();
+  readonly logged: string[] = [];
+  readonly wheel = new TimerWheel(this.now, 1);
+  readonly calls = new CallTable(this.wheel);
+  readonly proxy: SipProxy;
+
+  /** @param own the listeners that there are, where they are not those of the configuration */
+  constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[]) {
+    const parsed = parseConfig(config, { file: "world.yaml", env: {} });
+    const { identity, groups, routes, timers, listen } = {
+      ...parsed,
+      ...(own === undefined ? {} : { listen: own }),
+    };
+    const line = (_: object, message: string): void => {
+      this.logged.push(message);
+    };
+    this.proxy = new SipProxy({
+      transports: {
+        send: (flow, text) => this.record(flow, text),
+        isOpen: (flow) => flow.transport === "udp" || this.open.has(`${flow.address}:${flow.port}`),
+      },
+      wheel: this.wheel,
+      now: () => this.now,
+      log: { debug: line, info: line, warn: line },
+      calls: this.calls,
+      identity: new Identity(listen, identity.aliases),
+      router: new Router(
+        { groups, routes },
+        {
+          draw: (key) => {
+            let draws = 0;
+            return () => mix32(key, draws++) / 2 ** 32;
+          },
+          callsOn: (target) => this.calls.callsOn(target),
+        },
+      ),
+      secrets: identity.secret,
+      timers: timersFrom(timers),
+      timerCMs: timers.cMs,
+    });
+  }
+
+  private record(flow: Flow, text: string): void {
+    const to = `${flow.transport}:${flow.address}:${flow.port}`;
+    this.sent.push({ at: this.now, to, flow, text, message: parseMessage(text) });
+  }
+
+  /** Hands a message to the proxy, and returns what it sends because of it. */
+  receive(text: string, flow: Flow = CALLER): Sent[] {
+    const before = this.sent.length;
+    this.proxy.receive(text, flow);
+    return this.sent.slice(before);
+  }
+
+  /** An INVITE comes from the caller; what of it is forwarded first. */
+  invite(parts: Partial<RequestParts> = {}, flow: Flow = CALLER): Sent {
+    return only(this.receive(request("INVITE", parts), flow), "INVITE");
+  }
+
+  /** A request of the caller inside a dialog whose INVITE went to the target as `invite`. */
+  inDialog(method: string, invite: Sent, parts: Partial<RequestParts> = {}): Sent[] {
+    return this.receive(request(method, { ...dialogOf(invite, method), ...parts }));
+  }
+
+  /** Nothing is running any more; each call that is up keeps one timer. */
+  get idle(): boolean {
+    const { contexts, branches, ownRequests, pending } = this.proxy.status();
+    return contexts + branches + ownRequests + pending === 0 && this.wheel.size === this.calls.size;
+  }
+
+  fail(flow: Flow, failure: SendFailure = "refused"): Sent[] {
+    const before = this.sent.length;
+    this.proxy.transportFailure(flow, failure);
+    return this.sent.slice(before);
+  }
+
+  /** Lets time pass, and returns what was sent meanwhile. */
+  pass(ms: number): Sent[] {
+    const before = this.sent.length;
+    const end = this.now + ms;
+    while (this.now < end) {
+      this.now++;
+      this.wheel.advance(this.now);
+    }
+    return this.sent.slice(before);
+  }
+
+  count(name: string): number {
+    return this.proxy.status().counters[name] ?? 0;
+  }
+}
+
+/** Where a target of {@link WORLD_CONFIG} speaks from. */
+export function pbx(number: number, connection = 0): Flow {
+  return { transport: "udp", listener: 0, address: `10.1.0.1${number}`, port: 5060, connection };
+}
+
+/** A request as a peer sends it; every part can be replaced. */
+export function request(method: string, parts: Partial<RequestParts> = {}): string {
+  const p = { ...REQUEST, ...parts };
+  const lines = [
+    `${method} ${p.uri} SIP/2.0`,
+    `Via: ${p.via}`,
+    ...p.more,
+    ...(p.maxForwards === "" ? [] : [`Max-Forwards: ${p.maxForwards}`]),
+    `From: <sip:alice@192.0.2.1>;tag=${p.fromTag}`,
+    `To: <sip:bob@edge.example>${p.toTag === "" ? "" : `;tag=${p.toTag}`}`,
+    `Call-ID: ${p.callId}`,
+    `CSeq: ${p.cseq} ${p.cseqMethod === "" ? method : p.cseqMethod}`,
+    "Contact: <sip:alice@192.0.2.1:5060>",
+    `Content-Length: ${p.body.length}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${p.body}`;
+}
+
+/** Header fields and Request-URI of the caller's requests in the dialog that the target's 2xx began. */
+export function dialogOf(invite: Sent, method: string): Partial<RequestParts> {
+  const routes = linesOf(invite.message, "record-route").reverse();
+  return {
+    uri: "sip:bob@10.1.0.11:5060",
+    via: `SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK${method};rport`,
+    toTag: "b1",
+    more: routes.map((value) => `Route: ${value}`),
+    cseq: 2,
+  };
+}
+
+/** Values of each line with this header name, top to bottom. */
+export function linesOf(message: SipMessage, name: string): string[] {
+  const lines = message.raw.slice(0, message.headersEnd).split("\r\n");
+  const start = `${name.toLowerCase()}:`;
+  return lines
+    .filter((line) => line.toLowerCase().startsWith(start))
+    .map((line) => line.slice(start.length).trim());
+}
+
+/** What a message is, in a word: "INVITE", "180". */
+export function kindOf(message: SipMessage): string {
+  return message.isRequest ? message.method : String(message.status);
+}
+
+/** What was sent, a word or two each: "INVITE pbx1", "180 caller", "BYE tcp:10.1.0.11:5060". */
+export function outline(sent: readonly Sent[]): string[] {
+  return sent.map(({ to, message }) => {
+    const target = /^udp:10\.1\.0\.1(\d):5060$/.exec(to)?.[1];
+    const place = to === "udp:192.0.2.1:5060" ? "caller" : target === undefined ? to : `pbx${target}`;
+    return `${kindOf(message)} ${place}`;
+  });
+}
+
+/** The one message of its kind in what was sent. @throws where there is none or several */
+export function only(sent: readonly Sent[], kind: string): Sent {
+  const found = sent.filter(({ message }) => kindOf(message) === kind);
+  const [one] = found;
+  if (one === undefined || found.length > 1)
+    throw new Error(`${found.length} times ${kind} in: ${outline(sent).join(", ")}`);
+  return one;
+}
+
+export interface RequestParts {
+  uri: string;
+  via: string;
+  more: readonly string[];
+  maxForwards: string;
+  fromTag: string;
+  toTag: string;
+  callId: string;
+  cseq: number;
+  cseqMethod: string;
+  body: string;
+}
+
+const REQUEST: RequestParts = {
+  uri: "sip:+15551234567@198.51.100.10",
+  via: "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKalice1;rport",
+  more: [],
+  maxForwards: "70",
+  fromTag: "a1",
+  toTag: "",
+  callId: "call-1@192.0.2.1",
+  cseq: 1,
+  cseqMethod: "",
+  body: "",
+};
+
+/** The answer of a server to a request that reached it. */
+export function answer(
+  to: SipMessage,
+  status: number,
+  parts: { tag?: string; headers?: string; contact?: string; phrase?: string } = {},
+): string {
+  const keep = /^(?:via|v|record-route|from|f|call-id|i|cseq)[ \t]*:/i;
+  const head = to.raw.slice(to.headersStart, to.headersEnd);
+  const lines = head.split("\r\n").filter((line) => keep.test(line));
+  const toLine = head.split("\r\n").find((line) => /^(?:to|t)[ \t]*:/i.test(line)) ?? "";
+  const tag = status > 100 && !/;tag=/i.test(toLine) ? `;tag=${parts.tag ?? "b1"}` : "";
+  const contact = parts.contact ?? "<sip:bob@10.1.0.11:5060>";
+  return (
+    `SIP/2.0 ${status} ${parts.phrase ?? "Phrase"}\r\n${lines.map((line) => `${line}\r\n`).join("")}` +
+    `${toLine}${tag}\r\nContact: ${contact}\r\n${parts.headers ?? ""}Content-Length: 0\r\n\r\n`
+  );
+}
