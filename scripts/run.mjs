@@ -22,6 +22,33 @@ async function demo({ node, env }, args) {
     .code;
 }
 
+async function bench({ node, env }, args) {
+  const fault = await prepareLab("test");
+  if (fault !== null) {
+    say(`The benchmark can't run here: ${fault}.`);
+    return 1;
+  }
+  return (
+    await run([node, join(ROOT, "test/bench/calls/bench.ts"), ...args], { cwd: ROOT, env, output: "inherit" })
+  ).code;
+}
+
+/** On loopback addresses and in simulated time: it needs neither root nor other programs. */
+async function fuzz({ node, env }, args) {
+  return (await run([node, join(ROOT, "test/fuzz/run.ts"), ...args], { cwd: ROOT, env, output: "inherit" }))
+    .code;
+}
+
+async function soak({ node, env }, args) {
+  const fault = await prepareLab("demo");
+  if (fault !== null) {
+    say(`The soak can't run here: ${fault}.`);
+    return 1;
+  }
+  return (await run([node, join(ROOT, "test/soak/run.ts"), ...args], { cwd: ROOT, env, output: "inherit" }))
+    .code;
+}
+
 /** JavaScript for the package: Node strips no types below node_modules. */
 async function build({ node, env }) {
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
@@ -29,7 +56,7 @@ async function build({ node, env }) {
   return (await run([node, tsc, "-p", "tsconfig.build.json"], { cwd: ROOT, env, output: "inherit" })).code;
 }
 
-const TASKS = { start, demo, build, check, format, test: testAll };
+const TASKS = { start, demo, bench, fuzz, soak, build, check, format, test: testAll };
 for (const suite of SUITE_NAMES) TASKS[`test:${suite}`] = (tools, args) => testSuite(suite, tools, args);
 
 const [name, ...args] = process.argv.slice(2);

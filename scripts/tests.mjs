@@ -22,6 +22,7 @@ const SUITES = {
   unit: QUICK,
   property: QUICK,
   conformance: QUICK,
+  docs: QUICK,
   integration: SERIAL,
   package: SERIAL,
   lab: SERIAL,
@@ -160,6 +161,7 @@ export async function testAll({ node, env }) {
       argv: nodeTest(node, [...QUICK, ...COVERAGE], [...covered, "test/coverage.test.ts"]),
     },
     ...checks(node),
+    { name: "docs tests", argv: nodeTest(node, SUITES.docs, [pattern("docs")]) },
     { name: "package test", argv: nodeTest(node, SUITES.package, [pattern("package")]) },
   ];
   const results = await runTogether(together, env);

@@ -1,27 +1,57 @@
 /** The calls that this node knows: from the INVITE that is forwarded to the BYE that is answered. Pure. */
-import { TimerEntry, type TimerWheel } from "../sip/timer/timer-wheel.ts";
+import { flat } from "../sip/flat.ts";
+import { parseNameAddress } from "../sip/header/name-address.ts";
+import { Mix } from "../sip/signing/mix.ts";
+import type { TimerWheel } from "../sip/timer/timer-wheel.ts";
+import {
+  type AnswerFacts,
+  Call,
+  type CallDialog,
+  type CallFacts,
+  callIdOf,
+  dialogOf,
+  joined,
+  moveEnds,
+  type RefreshFacts,
+} from "./call.ts";
+import { type CallLimit, type CallLimits, CallRates, NO_LIMITS } from "./call-limits.ts";
+import type { Cdr, EndedBy } from "./cdr.ts";
 
-/** A call longer than this is forgotten: its BYE went another way or was lost. Nothing is sent; were it alive, it would go on. */
-export const CALL_MS_MAX = 12 * 3_600_000;
-
-export interface Call {
-  /** Call-ID and the caller's tag: what identifies the call from its first message on. */
-  readonly key: string;
-  /** Ingress peer group. */
-  readonly group: string;
-  state: "early" | "confirmed";
-  /** Id of the target that has it now; "" before the first is tried. */
-  target: string;
-  readonly timer: TimerEntry;
+/** What the table needs from outside. */
+export interface CallTablePorts {
+  readonly wheel: TimerWheel;
+  /** Milliseconds since the epoch. */
+  readonly wall: () => number;
+  readonly node: string;
+  readonly maxDurationMs: number;
+  /** Account of a call that has ended; called once a call. */
+  readonly write: (cdr: Cdr) => void;
+  /** A call has reached its longest duration: BYE to both sides. */
+  readonly hangUp: (dialog: CallDialog) => void;
 }
 
+/** Attempts kept a call: what a CDR may hold. */
+export const ATTEMPTS_KEPT_MAX = 35;
+
 export class CallTable {
-  private readonly wheel: TimerWheel;
+  private readonly ports: CallTablePorts;
   private readonly calls = new Map<string, Call>();
   private readonly onTarget = new Map<string, number>();
+  private readonly onGroup = new Map<string, number>();
+  private limits = NO_LIMITS;
+  private rates = new CallRates();
+  private maxDurationMs: number;
+  private readonly due = (call: Call, now: number): void => this.onDue(call, now);
 
-  constructor(wheel: TimerWheel) {
-    this.wheel = wheel;
+  constructor(ports: CallTablePorts) {
+    this.ports = ports;
+    this.maxDurationMs = ports.maxDurationMs;
+  }
+
+  /** New limits, for calls from now on. */
+  configure(parts: { limits: CallLimits; maxDurationMs: number }): void {
+    this.limits = parts.limits;
+    this.maxDurationMs = parts.maxDurationMs;
   }
 
   get size(): number {
@@ -37,47 +67,190 @@ export class CallTable {
     return this.calls.get(key) ?? null;
   }
 
-  /** A call's first INVITE is about to be forwarded. A second INVITE with its key is the same call. */
-  began(key: string, group: string): void {
-    if (this.calls.has(key)) return;
-    const timer = new TimerEntry(() => this.ended(key));
-    this.calls.set(key, { key, group, state: "early", target: "", timer });
+  /** May one more call begin, as far as the whole node is concerned? */
+  admits(now: number): boolean {
+    const { whole } = this.limits;
+    return isBelow(whole, this.calls.size) && this.rates.isBelow("", whole, now);
+  }
+
+  /** May the call go to this target of this group? Where it is already it may stay. */
+  mayTry(key: string, target: string, group: string, now: number): boolean {
+    const { targets, groups } = this.limits;
+    if (targets.size === 0 && groups.size === 0) return true;
+    const call = this.calls.get(key);
+    if (call?.targetGroup !== group) {
+      const limit = groups.get(group);
+      if (!isBelow(limit, this.onGroup.get(group) ?? 0)) return false;
+      if (!this.rates.isBelow(`group ${group}`, limit, now)) return false;
+    }
+    if (call?.target === target) return true;
+    const limit = targets.get(target);
+    return isBelow(limit, this.callsOn(target)) && this.rates.isBelow(target, limit, now);
+  }
+
+  /** A call's first INVITE is about to be forwarded. A second INVITE with its key is another leg of the same call. */
+  began(key: string, facts: CallFacts, now: number): void {
+    const known = this.calls.get(key);
+    if (known !== undefined) {
+      known.legs++;
+      return;
+    }
+    this.rates.add("", this.limits.whole, now);
+    this.calls.set(flat(key), new Call(key, facts, { startedAt: this.ports.wall(), due: this.due }));
   }
 
   /** The call goes to this target, and no longer to the one before. */
-  tried(key: string, target: string): void {
+  tried(key: string, target: string, group: string, now: number): void {
     const call = this.calls.get(key);
-    if (call === undefined || call.state === "confirmed") return;
-    this.count(call.target, -1);
+    if (call === undefined || call.isAnswered) return;
+    if (call.target !== target) this.rates.add(target, this.limits.targets.get(target), now);
+    if (call.targetGroup !== group) this.rates.add(`group ${group}`, this.limits.groups.get(group), now);
+    this.count(call, -1);
     call.target = target;
-    this.count(target, 1);
+    call.targetGroup = group;
+    this.count(call, 1);
+    if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
+    call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
   }
 
-  answered(key: string, now: number): void {
-    const call = this.calls.get(key);
-    if (call === undefined || call.state === "confirmed") return;
-    call.state = "confirmed";
-    this.wheel.schedule(call.timer, now + CALL_MS_MAX);
-  }
-
-  /** Refused or given up before an answer; a call that is up is not touched. */
-  failed(key: string): void {
-    if (this.calls.get(key)?.state === "early") this.ended(key);
-  }
-
-  /** Hung up. */
-  ended(key: string): void {
+  /** What became of the attempt at a target. */
+  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
-    this.count(call.target, -1);
-    this.wheel.cancel(call.timer);
-    this.calls.delete(key);
+    const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
+    const attempt = call.attempts[index];
+    if (attempt === undefined) return;
+    call.attempts[index] = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
   }
 
-  private count(target: string, step: 1 | -1): void {
-    if (target === "") return;
-    const calls = this.callsOn(target) + step;
-    if (calls === 0) this.onTarget.delete(target);
-    else this.onTarget.set(target, calls);
+  rang(key: string): void {
+    const call = this.calls.get(key);
+    if (call !== undefined && call.rangAt === 0) call.rangAt = this.ports.wall();
   }
+
+  answered(key: string, facts: AnswerFacts, now: number): void {
+    const call = this.calls.get(key);
+    if (call === undefined || call.isAnswered) return;
+    call.answer = joined([facts.to, facts.contact, facts.routes]);
+    call.answeredAt = this.ports.wall();
+    call.endsAt = now + this.maxDurationMs;
+    this.beginSession(call, facts.sessionSeconds, now);
+  }
+
+  /** A 2xx to a re-INVITE or UPDATE begins the session interval anew (RFC 4028 §8.2, §10), and may move an end. */
+  refreshed(key: string, facts: RefreshFacts, now: number): void {
+    const call = this.calls.get(key);
+    if (call === undefined || !call.isAnswered) return;
+    moveEnds(call, facts);
+    this.beginSession(call, facts.sessionSeconds, now);
+  }
+
+  /** A request inside the dialog: its CSeq, and for a BYE its Reason. */
+  seen(key: string, request: { byCaller: boolean; cseq: number; bye: boolean; reason: string }): void {
+    const call = this.calls.get(key);
+    if (call === undefined) return;
+    if (request.byCaller) call.callerCseq = Math.max(call.callerCseq, request.cseq);
+    else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
+    if (!request.bye) return;
+    const by = request.byCaller ? "caller" : "callee";
+    call.hungUpBy ??= by;
+    // Of two BYEs that cross, the first counts.
+    if (call.hungUpBy === by) call.reason = request.reason;
+  }
+
+  /** An INVITE was refused or given up before an answer: the call's last one ends it. A call that is up is not touched. */
+  failed(key: string, end: { status: number; by: EndedBy; reason: string }): void {
+    const call = this.calls.get(key);
+    if (call === undefined || call.isAnswered) return;
+    call.legs--;
+    if (call.legs > 0) return;
+    if (end.reason !== "") call.reason = end.reason;
+    // A BYE may end it while it rings, too (RFC 3261 §15).
+    this.finish(call, end.by === "refused" ? (call.hungUpBy ?? end.by) : end.by, end.status);
+  }
+
+  /** The dialog is over; one that is early is left to the final response of its INVITE. @param by null: by whoever sent the BYE */
+  ended(key: string, by: EndedBy | null): void {
+    const call = this.calls.get(key);
+    if (call?.isAnswered) this.finish(call, by ?? call.hungUpBy ?? "unknown", 200);
+  }
+
+  private beginSession(call: Call, seconds: number, now: number): void {
+    call.sessionEnds = seconds > 0 ? now + seconds * 1_000 : Number.POSITIVE_INFINITY;
+    this.ports.wheel.schedule(call, Math.min(call.sessionEnds, call.endsAt));
+  }
+
+  /** The node ends: calls that are up go on without it, and are accounted for as far as it saw them. */
+  close(): void {
+    for (const call of [...this.calls.values()]) this.finish(call, "node-stopped", call.isAnswered ? 200 : 0);
+  }
+
+  private onDue(call: Call, now: number): void {
+    if (now < call.endsAt)
+      this.finish(call, "session-timer", 200); // state is dropped, no BYE made up (RFC 4028 §8)
+    else {
+      this.ports.hangUp(dialogOf(call));
+      this.finish(call, "max-duration", 200);
+    }
+  }
+
+  private finish(call: Call, endedBy: EndedBy, status: number): void {
+    this.count(call, -1);
+    this.ports.wheel.cancel(call);
+    this.calls.delete(call.key);
+    this.ports.write(this.account(call, endedBy, status));
+  }
+
+  private account(call: Call, endedBy: EndedBy, status: number): Cdr {
+    const [from = "", to = "", , , requested = "", source = ""] = call.facts.split("\n");
+    const end = this.ports.wall();
+    const { startedAt, rangAt, answeredAt, attempts, target, reason } = call;
+    return {
+      id: idOf(call),
+      node: this.ports.node,
+      callId: callIdOf(call),
+      from: uriIn(from),
+      to: uriIn(to),
+      requested,
+      ingress: call.group,
+      source,
+      attempts,
+      target,
+      start: startedAt,
+      ringing: rangAt === 0 ? null : rangAt,
+      answer: answeredAt === 0 ? null : answeredAt,
+      end,
+      durationMs: answeredAt === 0 ? 0 : Math.max(0, end - answeredAt),
+      status,
+      endedBy,
+      reason,
+    };
+  }
+
+  private count(call: Call, step: 1 | -1): void {
+    if (call.target === "") return;
+    add(this.onTarget, call.target, step);
+    add(this.onGroup, call.targetGroup, step);
+  }
+}
+
+function isBelow(limit: CallLimit | undefined, calls: number): boolean {
+  return limit === undefined || limit.maxCalls === null || calls < limit.maxCalls;
+}
+
+function add(counts: Map<string, number>, name: string, step: 1 | -1): void {
+  const count = (counts.get(name) ?? 0) + step;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
+}
+
+/** The same on any node. The first CSeq tells a call from the one that was challenged before it (RFC 3261 §22.2). */
+function idOf({ key, firstCseq }: Call): string {
+  const cseq = String(firstCseq);
+  return new Mix(1).add(key).add(cseq).text() + new Mix(2).add(key).add(cseq).text();
+}
+
+/** The URI of a name-addr or addr-spec that was let in. */
+function uriIn(value: string): string {
+  return value === "" ? "" : parseNameAddress(value, 0, value.length).uri;
 }

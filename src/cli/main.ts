@@ -1,10 +1,11 @@
-/** The command line: `tandem run`, `tandem config check`, `tandem config schema`. */
+/** The command line: `tandem run`, `tandem reload`, `tandem config check`, `tandem config schema`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import { CONFIG_JSON_SCHEMA } from "../config/schema.ts";
+import { type ReloadCommand, reload } from "./reload.ts";
 
 /** What a command line touches; a test passes its own. */
 export interface CliEnvironment {
@@ -71,6 +72,14 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
       }
       await environment.runNode(config, { file });
     });
+  program
+    .command("reload")
+    .description("tell a running node to read its file again; with a fault nothing changes, exit code 2")
+    .option("-c, --config <file>", "the file that the node runs with")
+    .option("--node <name>", "name of the node (default: the host name)")
+    .option("--socket <path>", "control socket of the node")
+    .option("--json", "the node's answer as JSON on standard output")
+    .action(async (options: ReloadCommand) => done(await reload(options, environment)));
   const config = program.command("config").description("check configurations");
   config
     .command("check")

@@ -1,5 +1,7 @@
 /** A file that passed every check, in the form that the node uses. */
 import type { Config, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
+import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts";
+import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
 import { hostNetwork } from "./ip-address.ts";
 import type { CheckedConfig } from "./schema.ts";
@@ -8,11 +10,15 @@ type CheckedGroup = CheckedConfig["groups"][string];
 type CheckedRoute = CheckedConfig["routes"][number];
 type CheckedCode = CheckedGroup["failover"]["on"][number];
 
-/** @returns the configuration, deeply frozen */
-export function buildConfig(checked: CheckedConfig, defaults: { node: string }): Config {
-  const { timers, limits } = checked;
+/**
+ * @param defaults.node the name of a node whose file gives none
+ * @returns the configuration, deeply frozen
+ */
+export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Config {
+  const { timers, limits, overload } = checked;
+  const node = checked.node ?? defaults.node;
   return deepFreeze<Config>({
-    node: checked.node ?? defaults.node,
+    node,
     listen: checked.listen,
     identity: checked.identity,
     groups: Object.entries(checked.groups).map(([name, group]) => buildGroup(name, group)),
@@ -27,7 +33,17 @@ export function buildConfig(checked: CheckedConfig, defaults: { node: string }):
       connectTimeoutMs: limits.connectTimeout,
       sendQueueBytes: limits.sendQueueBytes,
       watchedTargets: limits.watchedTargets,
+      maxCalls: limits.maxCalls ?? null,
+      maxCallsPerSecond: limits.maxCallsPerSecond ?? null,
     },
+    calls: { maxDurationMs: checked.calls.maxDuration },
+    cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
+    overload: {
+      loopDelayMs: overload.loopDelay,
+      queueBytes: overload.queueBytes,
+      retryAfterS: Math.ceil(overload.retryAfter / 1_000),
+    },
+    control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     log: checked.log,
   });
 }
@@ -47,12 +63,20 @@ function buildGroup(name: string, group: CheckedGroup): GroupConfig {
       afterProgress,
       maxAttempts,
     },
+    maxCalls: group.maxCalls ?? null,
+    maxCallsPerSecond: group.maxCallsPerSecond ?? null,
   };
 }
 
 function buildTarget(target: CheckedGroup["targets"][number]): TargetConfig {
-  if (!("priority" in target)) return { ...target, priority: PRIORITY_DEFAULT, weight: WEIGHT_DEFAULT };
-  return { ...target.uri, priority: target.priority, weight: target.weight };
+  const bare = !("priority" in target);
+  return {
+    ...(bare ? target : target.uri),
+    priority: bare ? PRIORITY_DEFAULT : target.priority,
+    weight: bare ? WEIGHT_DEFAULT : target.weight,
+    maxCalls: bare ? null : (target.maxCalls ?? null),
+    maxCallsPerSecond: bare ? null : (target.maxCallsPerSecond ?? null),
+  };
 }
 
 function buildRoute(route: CheckedRoute): RouteConfig {
@@ -92,10 +116,4 @@ function expandCodes(codes: readonly CheckedCode[]): number[] {
 
 function asList(value: string | string[]): string[] {
   return typeof value === "string" ? [value] : value;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) deepFreeze(inner);
-  return Object.freeze(value);
 }

@@ -19,6 +19,10 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly timers: TimersConfig;
   readonly limits: LimitsConfig;
+  readonly calls: CallsConfig;
+  readonly cdr: CdrConfig;
+  readonly overload: OverloadConfig;
+  readonly control: ControlConfig;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -43,6 +47,9 @@ export interface GroupConfig {
   readonly sources: readonly string[];
   readonly balance: Balance;
   readonly failover: FailoverConfig;
+  /** Calls to its targets, at once and new in a second; null: no limit. */
+  readonly maxCalls: number | null;
+  readonly maxCallsPerSecond: number | null;
 }
 
 export interface TargetConfig {
@@ -58,6 +65,9 @@ export interface TargetConfig {
   readonly weight: number;
   /** The URI names no transport (RFC 3261 §18.1.1). */
   readonly mayUseTcp: boolean;
+  /** Calls at once and new in a second; null: no limit. */
+  readonly maxCalls: number | null;
+  readonly maxCallsPerSecond: number | null;
 }
 
 export interface FailoverConfig {
@@ -116,6 +126,34 @@ export interface LimitsConfig {
   readonly sendQueueBytes: number;
   /** Targets with a connected UDP socket of their own. */
   readonly watchedTargets: number;
+  /** Calls of the whole node, at once and new in a second; null: no limit. */
+  readonly maxCalls: number | null;
+  readonly maxCallsPerSecond: number | null;
+}
+
+export interface CallsConfig {
+  /** From the answer; then the call is ended by a BYE to both sides. */
+  readonly maxDurationMs: number;
+}
+
+export interface CdrConfig {
+  /** null: no call records. */
+  readonly file: string | null;
+  /** Bytes of records kept while the file can't be written. */
+  readonly bufferBytes: number;
+}
+
+/** Bounds beyond which new calls are refused. */
+export interface OverloadConfig {
+  readonly loopDelayMs: number;
+  /** Bytes that wait in the receive queue. */
+  readonly queueBytes: number;
+  readonly retryAfterS: number;
+}
+
+export interface ControlConfig {
+  /** Absolute path of the UNIX socket. */
+  readonly socket: string;
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

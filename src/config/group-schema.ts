@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { checkNetwork } from "./ip-address.ts";
 import { duration, flag, keys, listOf, oneOf, readBy, whole, word } from "./scalar.ts";
+import { maxCalls, maxCallsPerSecond } from "./service-schema.ts";
 import { checkTargetUri, TARGET_EXPECTED } from "./target-uri.ts";
 
 /** Bounds on the lists of a group. */
@@ -82,6 +83,8 @@ const targetKeys = keys(
     weight: whole({ min: 0, max: 65_535, example: 10 })
       .default(WEIGHT_DEFAULT)
       .describe("Share of the calls within one priority; 0: hardly ever."),
+    maxCalls: maxCalls("to the target"),
+    maxCallsPerSecond: maxCallsPerSecond("to the target"),
   },
   "a SIP URI, or a map with uri, priority and weight",
 );
@@ -110,6 +113,8 @@ export const groupSchema = keys(
       .default("weighted")
       .describe("Order of the targets of one priority."),
     failover: failover.prefault({}).describe("When a call goes on to the next target."),
+    maxCalls: maxCalls("to the targets of the group"),
+    maxCallsPerSecond: maxCallsPerSecond("to the targets of the group"),
   },
   "a map with targets or sources",
 );

@@ -13,16 +13,9 @@ const LATER_KEYS: readonly LaterKey[] = [
   { at: ["role"], what: "hooks at a change of role" },
   { at: ["admin"], what: "the admin API" },
   { at: ["dns"], what: "DNS: targets are numeric addresses" },
-  { at: ["cdr"], what: "call records" },
   { at: ["tls"], what: "TLS" },
   { at: ["probe"], what: "probing of targets" },
   { at: ["groups", "*", "probe"], what: "probing of targets" },
-  { at: ["groups", "*", "maxCalls"], what: "limits on calls" },
-  { at: ["groups", "*", "maxCallsPerSecond"], what: "limits on calls" },
-  { at: ["groups", "*", "targets", "*", "maxCalls"], what: "limits on calls" },
-  { at: ["groups", "*", "targets", "*", "maxCallsPerSecond"], what: "limits on calls" },
-  { at: ["limits", "maxCalls"], what: "limits on calls" },
-  { at: ["limits", "maxCallsPerSecond"], what: "limits on calls" },
 ];
 
 /** @returns what the key is for, where a later version will have it; else null */

@@ -18,6 +18,8 @@ export interface ParseOptions {
   readonly env: Environment;
   /** Name of a node whose file gives none. Default: the host name. */
   readonly hostName?: string;
+  /** Of the process, for the default of `control.socket`. */
+  readonly uid?: number;
 }
 
 /**
@@ -42,7 +44,8 @@ export function parseConfig(text: string, options: ParseOptions): Config {
     ...crossFaults(document),
   ];
   if (faults.length > 0 || !result.success) throw problemsOf(document, withoutEchoes(faults), options.file);
-  return buildConfig(result.data, { node: options.hostName ?? hostname() });
+  const { env, hostName: node = hostname(), uid = process.getuid?.() ?? 0 } = options;
+  return buildConfig(result.data, { node, env, uid });
 }
 
 /** A variable that is missing leaves an empty value, of which nothing more needs to be said. */

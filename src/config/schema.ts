@@ -6,6 +6,14 @@ import { groupNameSchema, groupSchema, routeFailoverSchema } from "./group-schem
 import { checkListen, LISTEN_EXPECTED } from "./listen-address.ts";
 import { checkNumberPattern } from "./number-pattern.ts";
 import { duration, flag, keys, listOf, oneOf, oneOrMore, readBy, whole, word } from "./scalar.ts";
+import {
+  callsSchema,
+  cdrSchema,
+  controlSchema,
+  maxCalls,
+  maxCallsPerSecond,
+  overloadSchema,
+} from "./service-schema.ts";
 
 /** Bounds on the lists of a file: far above any network that one node serves. */
 export const LISTENERS_MAX = 64;
@@ -152,6 +160,8 @@ const limits = keys(
     watchedTargets: whole({ min: 0, max: 65_536, example: 1_024 })
       .default(1_024)
       .describe("Targets with a UDP socket of their own, by which ICMP errors are learnt of at once."),
+    maxCalls: maxCalls("on this node"),
+    maxCallsPerSecond: maxCallsPerSecond("on this node"),
   },
   "a map of limits",
 );
@@ -176,6 +186,10 @@ export const configSchema = keys(
       .describe("The first that matches is taken; a call that none matches is refused."),
     timers: timers.prefault({}).describe("Timers of RFC 3261."),
     limits: limits.prefault({}).describe("Everything has a limit."),
+    calls: callsSchema.prefault({}).describe("Calls that are up."),
+    cdr: cdrSchema.prefault({}).describe("Call records."),
+    overload: overloadSchema.prefault({}).describe("When new calls are refused to keep those that are up."),
+    control: controlSchema.prefault({}).describe("How commands reach the node."),
     log: keys(
       {
         level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"])

@@ -1,25 +1,27 @@
 /** Composition root: builds the edges, hands them to the core, and runs until it is told to stop. */
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
+import { callLimits } from "../calls/call-limits.ts";
 import { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
-import { Identity } from "../proxy/identity.ts";
 import { SipProxy } from "../proxy/proxy.ts";
-import { Router } from "../routing/router.ts";
-import { mix32 } from "../sip/signing/mix.ts";
-import { timersFrom } from "../sip/transaction/timer-settings.ts";
-import type { TransportHandlers } from "../transport/flow.ts";
+import type { TransportHandlers, Transports } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
+import { CdrFile } from "./cdr-file.ts";
+import { OverloadWatch } from "./overload.ts";
+import { installReload } from "./reload.ts";
+import { partsOf } from "./running-config.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
+import { WatchedTargets } from "./watched-targets.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
 
 /**
  * Runs a node in this process until SIGTERM or SIGINT.
- * @param options.file the configuration's path, for the log
- * @throws ListenError where a listener can't be bound
+ * @param options.file the configuration's path, for the log and for reloads
+ * @throws ListenError, CdrFileError, ControlError where what it needs can't be opened; nothing is left open then
  */
 export async function runNode(config: Config, options: { file: string }): Promise<void> {
   const log = pino({ level: config.log.level, base: { node: config.node } });
@@ -33,51 +35,101 @@ export async function runNode(config: Config, options: { file: string }): Promis
     },
     onDropped: (reason, flow) => log.debug({ from: flow.address, reason }, "dropped"),
   };
-  const transports = await openTransports(config.listen, handlers, config.limits, clock);
-  const calls = new CallTable(clock.wheel);
-  const secrets = secretsOf(config, log);
-  const router = new Router(config, { draw: drawFor(secrets), callsOn: (target) => calls.callsOn(target) });
-  const identity = new Identity(transports.listeners, config.identity.aliases);
-  proxy = new SipProxy({
+  const undo: (() => void)[] = [() => clock.stop()];
+  try {
+    const transports = await openTransports(config.listen, handlers, config.limits, clock);
+    undo.push(() => transports.abort());
+    const node = build(config, { transports, clock, log });
+    proxy = node.proxy;
+    undo.push(() => node.overload.stop());
+    const reload = await installReload({
+      file: options.file,
+      env: process.env,
+      log,
+      current: config,
+      prepare: (next) => node.prepare(next),
+    });
+    for (const warning of transports.warnings) log.warn(warning);
+    log.info({ file: options.file, listen: transports.listeners, pid: process.pid }, "ready");
+    const rotate = (): void => node.cdrs?.reopen();
+    process.on("SIGHUP", rotate);
+    const counters = setInterval(() => log.info(node.counters(), "counters"), COUNTERS_LOG_MS);
+    await untilStopped(log, proxy);
+    clearInterval(counters);
+    await reload.close();
+    await transports.close();
+    node.closeCalls();
+    await node.cdrs?.close();
+    node.overload.stop();
+    clock.stop();
+    process.off("SIGHUP", rotate); // as the last: without a listener the signal would end the process, CDRs unwritten
+    log.info(node.counters(), "stopped");
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+}
+
+interface Edges {
+  readonly transports: Transports;
+  readonly clock: SystemClock;
+  readonly log: pino.Logger;
+}
+
+/** The core and what follows it, wired. */
+function build(config: Config, { transports, clock, log }: Edges) {
+  const cdrs = cdrFileOf(config, { clock, log });
+  const calls = new CallTable({
+    wheel: clock.wheel,
+    wall: () => Date.now(),
+    node: config.node,
+    maxDurationMs: config.calls.maxDurationMs,
+    write: (cdr) => cdrs?.write(cdr),
+    hangUp: (ends) => proxy.hangUp(ends),
+  });
+  const source = { listeners: transports.listeners, calls, ownSecret: randomBytes(32).toString("base64url") };
+  if (config.identity.secret.length === 0) {
+    log.warn("no identity.secret: calls that are up will not survive a restart of this node");
+  }
+  const parts = partsOf(config, source);
+  const proxy = new SipProxy({
+    ...parts,
     transports,
     wheel: clock.wheel,
     now: () => clock.now(),
     log,
-    identity,
     calls,
-    router,
-    secrets,
-    timers: timersFrom(config.timers),
-    timerCMs: config.timers.cMs,
   });
-  for (const target of router.targets()) {
-    const listener = identity.egress(target.transport, target.address, 0);
-    if (listener >= 0) transports.watch({ ...target, listener, connection: 0 });
-  }
-  for (const warning of transports.warnings) log.warn(warning);
-  log.info({ file: options.file, listen: transports.listeners, pid: process.pid }, "ready");
-  const counters = setInterval(
-    () => log.info({ counters: proxy.status().counters }, "counters"),
-    COUNTERS_LOG_MS,
-  );
-  await untilStopped(log, proxy);
-  clearInterval(counters);
-  await transports.close();
-  clock.stop();
-  log.info({ counters: { ...proxy.status().counters, ...transports.counters } }, "stopped");
-}
-
-/** Uniform numbers that are the same for the same call on every node with the same secret. */
-function drawFor(secrets: readonly string[]): (callKey: string) => () => number {
-  const seed = mix32(secrets[0] ?? "", 0x2782);
-  return (callKey) => {
-    let draws = seed;
-    return () => mix32(callKey, draws++) / 2 ** 32;
+  const watched = new WatchedTargets(transports, clock);
+  let retryAfterS = config.overload.retryAfterS;
+  const overload = new OverloadWatch(config.overload, transports.listeners, (share) => {
+    proxy.shed(share, retryAfterS);
+    log.warn({ share }, share > 0 ? "overload: new calls are refused" : "overload is over");
+  });
+  const follow = (to: Config, { router, identity }: typeof parts): void => {
+    calls.configure({ limits: callLimits(to), maxDurationMs: to.calls.maxDurationMs });
+    overload.configure(to.overload);
+    retryAfterS = to.overload.retryAfterS;
+    watched.follow(router.targets(), identity);
   };
+  follow(config, parts);
+  const prepare = (next: Config): (() => void) => {
+    const prepared = partsOf(next, source);
+    return () => {
+      proxy.reconfigure(prepared);
+      follow(next, prepared);
+      log.level = next.log.level;
+    };
+  };
+  const counters = (): object => ({
+    counters: { ...proxy.status().counters, ...transports.counters },
+    calls: calls.size,
+    cdr: cdrs?.stats,
+  });
+  return { proxy, cdrs, overload, prepare, counters, closeCalls: () => calls.close() };
 }
 
-function secretsOf(config: Config, log: pino.Logger): readonly string[] {
-  if (config.identity.secret.length > 0) return config.identity.secret;
-  log.warn("no identity.secret: calls that are up will not survive a restart of this node");
-  return [randomBytes(32).toString("base64url")];
+function cdrFileOf({ cdr }: Config, parts: { clock: SystemClock; log: pino.Logger }): CdrFile | null {
+  if (cdr.file === null) return null;
+  return new CdrFile({ file: cdr.file, bufferBytes: cdr.bufferBytes, ...parts });
 }

@@ -1,8 +1,8 @@
 /** ACK without a transaction here: of a 2xx, end to end (RFC 3261 §13.2.2.4, §16.11), or of nothing that we know. */
 
 import type { Arrival } from "./arrival.ts";
-import { type Core, isReliable, placeOf } from "./core.ts";
-import { inDialog } from "./destination.ts";
+import { type Core, isReliable } from "./core.ts";
+import { inDialog, mayUseToken } from "./destination.ts";
 import { forwardedRequest } from "./request-edits.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
 import { checkBreadth, validate } from "./validation.ts";
@@ -10,25 +10,24 @@ import { checkBreadth, validate } from "./validation.ts";
 /** Forwards it statelessly along its route set; one without our token is dropped and counted, never answered. */
 export function forwardAck(core: Core, arrival: Arrival): void {
   const { request, scope, topVia } = arrival;
-  const refused = validate(request, core.identity, core.signer);
+  const refused = validate(arrival, core.identity, core.signer);
   if (refused !== null) {
     core.counters.add(`dropped.ack-${refused.reason}`);
     return;
   }
   const route = preprocessRoutes(request, core.identity, core.tokens);
-  const destination = route.token === null ? null : inDialog(core, arrival, route);
+  const destination = mayUseToken(arrival, route) ? inDialog(core, arrival, route) : null;
   const hop = destination !== null && "hops" in destination ? destination.hops[0] : undefined;
   if (destination === null || hop === undefined || !("hops" in destination)) {
     core.counters.add("dropped.ack-without-dialog");
     return;
   }
   const { flow } = hop;
-  const id = core.signer.branch(scope, placeOf(flow), 1, core.signer.loopValue(request));
-  const sentBy = core.identity.sentBy(flow.listener);
+  const id = core.signer.unsigned(scope, hop.place, core.signer.loopValue(request, arrival.group ?? ""));
   const text = forwardedRequest(request, {
     uriText: hop.uriText,
     topVia,
-    via: `SIP/2.0/${flow.transport.toUpperCase()} ${sentBy};branch=${id};rport`,
+    via: core.identity.via(flow.listener, id),
     recordRoutes: "",
     routes: destination.routes,
     maxBreadth: checkBreadth(request),

@@ -10,6 +10,8 @@ import { isReliable } from "./core.ts";
 export interface Arrival {
   readonly request: SipMessage;
   readonly flow: Flow;
+  /** Peer group of the sender; null: nobody we know. */
+  readonly group: string | null;
   /** Topmost Via as stamped. */
   readonly topVia: string;
   /** Where responses go (§18.2.2, RFC 3581 §4). */
@@ -18,7 +20,7 @@ export interface Arrival {
 }
 
 /** @throws SipParseError where a header that every request has is malformed */
-export function arrivalOf(request: SipMessage, flow: Flow): Arrival {
+export function arrivalOf(request: SipMessage, flow: Flow, group: string | null): Arrival {
   const via = request.topVia;
   const topVia = stampedVia(request.raw, via, flow);
   const stamped = topVia !== request.raw.slice(via.start, via.end);
@@ -27,8 +29,9 @@ export function arrivalOf(request: SipMessage, flow: Flow): Arrival {
   return {
     request,
     flow,
+    group,
     topVia,
-    reply: replyFlow(request, flow),
+    reply: replyFlow(request, flow, group),
     scope: {
       nextVia: viaText(via, received, rport),
       callId: request.callId,
@@ -40,12 +43,12 @@ export function arrivalOf(request: SipMessage, flow: Flow): Arrival {
 }
 
 /** §18.2.2: a stream's connection, else its address again; UDP: maddr, rport, or the port of sent-by. */
-function replyFlow(request: SipMessage, flow: Flow): Flow {
+function replyFlow(request: SipMessage, flow: Flow, group: string | null): Flow {
   const via = request.topVia;
   const sentByPort = via.port === 0 ? 5060 : via.port;
   if (isReliable(flow)) return { ...flow, port: sentByPort };
-  // A name would need a resolver on the way back: its sender gets the answer where it is.
-  if (via.maddr !== null && isNumericHost(via.maddr))
+  // A name would need a resolver on the way back, and a stranger's would aim our answers at others: both get theirs where they are.
+  if (group !== null && via.maddr !== null && isNumericHost(via.maddr))
     return { ...flow, address: addressOf(via.maddr), port: sentByPort };
   return via.rport !== null || sentByPort === flow.port ? flow : { ...flow, port: sentByPort };
 }

@@ -1,9 +1,9 @@
 /** The client transaction's side of a context: one branch to one target. */
-import { parseMessage, type SipMessage } from "../sip/message/sip-message.ts";
+import { parseOwn, type SipMessage } from "../sip/message/sip-message.ts";
 import { stepInviteClient } from "../sip/transaction/invite-client.ts";
 import { startNonInviteClient, stepNonInviteClient } from "../sip/transaction/non-invite-client.ts";
 import { type ClientEffect, type ClientEvent, NONE } from "../sip/transaction/transaction.ts";
-import { type Core, isReliable, placeOf } from "./core.ts";
+import { type Core, isReliable } from "./core.ts";
 import { ackOf, cancelOf } from "./own-message.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
 
@@ -34,7 +34,7 @@ export function stepBranch(
 }
 
 function acknowledge(core: Core, branch: Branch, response: SipMessage): void {
-  if (branch.ack === "") branch.ack = ackOf(parseMessage(branch.request), response);
+  if (branch.ack === "") branch.ack = ackOf(parseOwn(branch.request), response);
   core.transports.send(branch.hop.flow, branch.ack);
 }
 
@@ -46,13 +46,13 @@ export function isPending(branch: Branch): boolean {
 
 /** The branch is no longer one that a transport failure at its target would move (§16.9). */
 export function forgetUnanswered(core: Core, branch: Branch): void {
-  const place = placeOf(branch.hop.flow);
+  const { place } = branch.hop;
   const set = core.unanswered.get(place);
   if (set?.delete(branch) === true && set.size === 0) core.unanswered.delete(place);
 }
 
 export function rememberUnanswered(core: Core, branch: Branch): void {
-  const place = placeOf(branch.hop.flow);
+  const { place } = branch.hop;
   const set = core.unanswered.get(place);
   if (set === undefined) core.unanswered.set(place, new Set([branch]));
   else set.add(branch);
@@ -69,7 +69,7 @@ export function cancelBranch(core: Core, context: ResponseContext, branch: Branc
     return;
   }
   branch.cancelWanted = false;
-  const request = cancelOf(parseMessage(branch.request), reason);
+  const request = cancelOf(parseOwn(branch.request), reason);
   branch.cancel = {
     request,
     state: startNonInviteClient(isReliable(branch.hop.flow), core.now, core.timers),
@@ -77,7 +77,7 @@ export function cancelBranch(core: Core, context: ResponseContext, branch: Branc
   branch.cancelledBy = core.now + core.timers.transactionMs;
   branch.timerC = NEVER;
   core.counters.add("cancel.sent");
-  core.log.debug({ callId: context.callId, target: placeOf(branch.hop.flow) }, "branch cancelled");
+  core.log.debug({ callId: context.callId, target: branch.hop.place }, "branch cancelled");
   core.transports.send(branch.hop.flow, request);
 }
 

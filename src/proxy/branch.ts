@@ -15,8 +15,9 @@ import type { SipMessage } from "../sip/message/sip-message.ts";
 import { letters, Mix, mix32 } from "../sip/signing/mix.ts";
 import { Signer } from "../sip/signing/signer.ts";
 
-const PREFIX = "z9hG4bK1";
-const ATTEMPT_AT = PREFIX.length;
+/** What every branch of ours begins with: the cookie and the version. */
+export const BRANCH_PREFIX = "z9hG4bK1";
+const ATTEMPT_AT = BRANCH_PREFIX.length;
 const LOOP_AT = ATTEMPT_AT + 6;
 const SIGNATURE_AT = LOOP_AT + 10;
 const SIGNATURE_LENGTH = 16; // 96 bits
@@ -50,8 +51,18 @@ export class BranchSigner {
    * @param loop    of {@link loopValue}
    */
   branch(scope: BranchScope, target: string, attempt: number, loop: string): string {
-    const head = PREFIX + attempt.toString(36) + letters(mix32(target)) + loop;
+    const head = BRANCH_PREFIX + attempt.toString(36) + letters(mix32(target)) + loop;
     return head + this.signer.sign(signed(head, scope), SIGNATURE_LENGTH);
+  }
+
+  /** For an ACK of a 2xx, which nobody answers: as deterministic, and not worth a signature (RFC 3261 §16.11). */
+  unsigned(scope: BranchScope, target: string, loop: string): string {
+    const mix = new Mix(this.seeds[0] ?? 0)
+      .add(scope.nextVia)
+      .add(scope.callId)
+      .add(scope.fromTag)
+      .add(target);
+    return `${BRANCH_PREFIX}a${letters(mix.uint32())}${loop}`;
   }
 
   /** Was this branch made by a node with one of our secrets, for what this response shows? */
@@ -61,21 +72,24 @@ export class BranchSigner {
     return this.signer.verify(signed(head, scope), branch.slice(SIGNATURE_AT));
   }
 
-  /** Ten letters over all that decides where the request goes (RFC 5393 §4.2.2, the Via left out). */
-  loopValue(request: SipMessage): string {
-    return this.loopWith(this.seeds[0] ?? 0, request);
+  /**
+   * Ten letters over all that decides where the request goes (RFC 5393 §4.2.2, the Via left out).
+   * @param group peer group of the sender, as rules look at it; "" where it is none
+   */
+  loopValue(request: SipMessage, group: string): string {
+    return this.loopWith(this.seeds[0] ?? 0, request, group);
   }
 
   /** Does this branch of ours, found in a lower Via, say that the same request was here before (RFC 5393 §4.2.1)? */
-  isLoop(branch: string, request: SipMessage): boolean {
+  isLoop(branch: string, request: SipMessage, group: string): boolean {
     if (!isOurs(branch)) return false;
     const loop = branch.slice(LOOP_AT, SIGNATURE_AT);
-    return this.seeds.some((seed) => this.loopWith(seed, request) === loop);
+    return this.seeds.some((seed) => this.loopWith(seed, request, group) === loop);
   }
 
-  private loopWith(seed: number, request: SipMessage): string {
+  private loopWith(seed: number, request: SipMessage, group: string): string {
     const mix = new Mix(seed).add(request.uri).add(request.callId).add(String(request.cseqNumber));
-    mix.add(request.fromTag).add(request.toTag);
+    mix.add(request.fromTag).add(request.toTag).add(group);
     for (let row = 0; row < request.rows; row++) {
       const id = request.idAt(row);
       if (id === ROUTE || id === PROXY_REQUIRE || id === PROXY_AUTHORIZATION) {
@@ -87,7 +101,7 @@ export class BranchSigner {
 }
 
 function isOurs(branch: string): boolean {
-  return branch.length === LENGTH && branch.startsWith(PREFIX);
+  return branch.length === LENGTH && branch.startsWith(BRANCH_PREFIX);
 }
 
 function signed(head: string, scope: BranchScope): string {

@@ -1,7 +1,9 @@
 /** CANCEL (RFC 3261 §9.2, §16.10): answered hop by hop, then each pending branch is cancelled in turn. */
+import { stampedVia } from "../sip/header/via-stamp.ts";
 import { buildResponse, lineEnd } from "../sip/message/build-response.ts";
 import { REASON } from "../sip/message/header-name.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
+import type { Flow } from "../transport/flow.ts";
 import type { Arrival } from "./arrival.ts";
 import { cancelBranch } from "./branch-side.ts";
 import type { Core } from "./core.ts";
@@ -12,9 +14,10 @@ import { refuse } from "./server-side.ts";
 /** CANCELs kept for an INVITE that is unknown here. */
 export const KEPT_CANCELS_MAX = 10_000;
 
-export function onCancel(core: Core, context: ResponseContext, request: SipMessage): void {
-  // The CANCEL has the INVITE's Via, and so its stamp. A retransmission gets the same answer: no state is needed.
-  core.transports.send(context.reply, buildResponse(request, { status: 200, phrase: "OK" }, context.topVia));
+export function onCancel(core: Core, context: ResponseContext, request: SipMessage, flow: Flow): void {
+  // A retransmission gets the same answer: no state is needed.
+  const topVia = stampedVia(request.raw, request.topVia, flow);
+  core.transports.send(context.reply, buildResponse(request, { status: 200, phrase: "OK" }, topVia));
   if (context.cancelled || context.invite === null || context.invite.kind !== "proceeding") return;
   core.counters.add("cancel.received");
   context.cancelled = true;
@@ -27,12 +30,18 @@ export function onCancel(core: Core, context: ResponseContext, request: SipMessa
  * known sender is kept 64*T1 for them.
  */
 export function onStrayCancel(core: Core, arrival: Arrival, key: string): void {
-  const { request, flow } = arrival;
-  if (core.router.classify(flow.address) !== null) {
+  const { request } = arrival;
+  if (arrival.group !== null) {
     dropExpired(core);
+    core.keptCancels.delete(key); // to the end: the oldest stand first
     if (core.keptCancels.size >= KEPT_CANCELS_MAX) core.counters.add("cancel.over-limit");
-    else
-      core.keptCancels.set(key, { reason: reasonOf(request), until: core.now + core.timers.transactionMs });
+    else {
+      core.keptCancels.set(key, {
+        reason: reasonOf(request),
+        inDialog: request.toTag !== "",
+        until: core.now + core.timers.transactionMs,
+      });
+    }
   }
   refuse(core, request, arrival, refusal(481, "Call/Transaction Does Not Exist", "no-transaction"));
 }

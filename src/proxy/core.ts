@@ -1,10 +1,12 @@
 /** What the proxy's parts share: the ports that were passed in, and the tables of running transactions. */
 import type { Router } from "../routing/router.ts";
+import type { Target } from "../routing/target.ts";
 import type { TimerEntry, TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import type { Flow, Transports } from "../transport/flow.ts";
 import type { BranchSigner } from "./branch.ts";
+import type { CallLedger } from "./call-ledger.ts";
 import type { Counters } from "./counters.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
@@ -31,40 +33,40 @@ export interface OwnRequest {
 /** A CANCEL that came for an INVITE unknown here, kept 64*T1 for the responses that may still come. */
 export interface KeptCancel {
   readonly reason: string;
+  readonly inDialog: boolean;
   readonly until: number;
 }
 
-/** Who keeps account of the calls. The key is Call-ID and the caller's tag. */
-export interface CallLedger {
-  /** A call's first INVITE is about to be forwarded for this peer group. */
-  began(key: string, group: string): void;
-  /** It goes to this target now. */
-  tried(key: string, target: string): void;
-  /** A 2xx has gone up. */
-  answered(key: string, now: number): void;
-  /** Another final response has gone up. */
-  failed(key: string): void;
-  /** A BYE was answered, or nobody was there to answer it. */
-  ended(key: string): void;
+/** A target as it is reached from one of our listeners. */
+export interface Place {
+  readonly flow: Flow;
+  /** {@link placeOf} of the flow. */
+  readonly place: string;
+  /** Listener that the call came to. */
+  readonly from: number;
 }
 
 export interface Core {
   readonly calls: CallLedger;
-  readonly transports: Pick<Transports, "send" | "isOpen">;
+  readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly counters: Counters;
-  readonly identity: Identity;
-  readonly signer: BranchSigner;
-  readonly tokens: FlowTokens;
-  readonly timers: TimerSettings;
+  identity: Identity;
+  signer: BranchSigner;
+  tokens: FlowTokens;
+  timers: TimerSettings;
   /** Timer C in milliseconds, more than three minutes (RFC 3261 §16.6 item 11). */
-  readonly timerCMs: number;
-  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress">;
+  timerCMs: number;
+  router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency">;
   /** Monotonic milliseconds, set at each entry into the core: one look at the clock an event. */
   now: number;
   /** New calls are refused; OPTIONS are answered 503. */
   draining: boolean;
+  /** Share of the new calls that is refused, 0 to 1 (RFC 3261 §21.5.4). */
+  overload: number;
+  /** Whole header line for what is refused because of it. */
+  retryAfter: string;
   /** By server transaction key. */
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */
@@ -75,6 +77,8 @@ export interface Core {
   readonly unanswered: Map<string, Set<Branch>>;
   /** Targets that refused TCP for a large request, and until when UDP is used at once. */
   readonly withoutTcp: Map<string, number>;
+  /** Where each target is reached; forgotten with the target itself. */
+  readonly places: WeakMap<Target, Place>;
   /** Stray responses that may still be forwarded in this second. */
   strayBudget: { second: number; left: number };
 }

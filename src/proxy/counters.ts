@@ -6,8 +6,4 @@ export class Counters {
   add(name: string): void {
     this.values[name] = (this.values[name] ?? 0) + 1;
   }
-
-  get(name: string): number {
-    return this.values[name] ?? 0;
-  }
 }

@@ -3,7 +3,7 @@ import type { FailoverPolicy, Target } from "../routing/target.ts";
 import { formatUri, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { Arrival } from "./arrival.ts";
-import type { Core } from "./core.ts";
+import { type Core, type Place, placeOf } from "./core.ts";
 import { flowTo } from "./own-requests.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import type { Hop } from "./response-context.ts";
@@ -13,8 +13,12 @@ export interface Destination {
   readonly hops: Hop[];
   readonly group: string;
   readonly routes: string | null;
-  /** Key of the call that the request begins or ends; "" where it does neither. */
+  /** Key of the call that the request begins or belongs to; "" for others. */
   readonly callKey: string;
+  /** Did the caller of the dialog send it, and not the callee? */
+  readonly byCaller: boolean;
+  /** Never refused by a limit: so the rule says, or the request is inside a dialog. */
+  readonly emergency: boolean;
 }
 
 /** An in-dialog request has one way to go: no time-out but the transaction's own moves it. */
@@ -28,17 +32,24 @@ const IN_DIALOG: FailoverPolicy = {
 
 /** @throws SipParseError where the Request-URI is malformed */
 export function destinationOf(core: Core, arrival: Arrival, route: Preprocessed): Destination | Refusal {
-  if (route.token !== null) return inDialog(core, arrival, route);
-  const { request, flow } = arrival;
-  const group = core.router.classify(flow.address);
+  const { request, group } = arrival;
+  if (mayUseToken(arrival, route)) return inDialog(core, arrival, route);
   if (group === null) return refusal(403, "Forbidden", "unknown-source");
   // Without our token there is no dialog of ours (§12.2.2), and a route set that we did not write is no rule.
   if (request.toTag !== "") return refusal(481, "Call/Transaction Does Not Exist", "no-dialog");
   if (route.routes.length > 0) return refusal(403, "Forbidden", "route-without-token");
-  if (core.draining && request.method === "INVITE") {
-    return refusal(503, "Service Unavailable", "draining", "Retry-After: 30\r\n");
-  }
   return byRules(core, arrival, route, group);
+}
+
+/**
+ * The token opens the way of its own dialog and no other: inside it (§12.2), and to a peer or one of the two addresses that the
+ * call was between. Whoever else has seen it, as everybody on the path has, can't send through us with it.
+ */
+export function mayUseToken(arrival: Arrival, route: Preprocessed): boolean {
+  const { token } = route;
+  if (token === null || arrival.request.toTag === "") return false;
+  const { address } = arrival.flow;
+  return arrival.group !== null || token.ingress.address === address || token.egress.address === address;
 }
 
 function byRules(core: Core, arrival: Arrival, route: Preprocessed, group: string): Destination | Refusal {
@@ -48,41 +59,52 @@ function byRules(core: Core, arrival: Arrival, route: Preprocessed, group: strin
   const plan = core.router.plan({
     from: group,
     method: request.method,
-    user: uri.user,
+    // A tel URI's parameters are a part of what is called (§19.1.6).
+    user: uri.scheme === "tel" ? uri.user + uri.params : uri.user,
     host: uri.host,
     callKey,
     caller: request.from.uri,
   });
   if (plan === null) return refusal(404, "Not Found", "no-route");
-  const hops = plan.targets.map((target) => ({
-    flow: targetFlow(core, target, flow),
-    target,
-    policy: plan.failover(target),
-    uriText: targetUri(core, target, uri, plan.user),
-    mayUseTcp: target.mayUseTcp,
-  }));
+  if (core.draining && request.method === "INVITE" && !plan.emergency) {
+    return refusal(503, "Service Unavailable", "draining", "Retry-After: 30\r\n");
+  }
+  const hops = plan.targets.map((target) => {
+    const { flow: to, place } = targetPlace(core, target, flow);
+    const uriText = targetUri(core, target, uri, plan.user);
+    return { flow: to, place, target, policy: plan.failover(target), uriText, mayUseTcp: target.mayUseTcp };
+  });
   return {
     hops,
     group,
     routes: route.routesChanged ? "" : null,
     callKey: request.method === "INVITE" ? callKey : "",
+    byCaller: true,
+    emergency: plan.emergency,
   };
 }
 
-function targetFlow(core: Core, target: Target, from: Flow): Flow {
-  const listener = core.identity.egress(target.transport, target.address, from.listener);
-  return { transport: target.transport, listener, address: target.address, port: target.port, connection: 0 };
+/** Where a target is reached from the listener that the call came to; made once for each pair. */
+function targetPlace(core: Core, target: Target, from: Flow): Place {
+  const known = core.places.get(target);
+  if (known !== undefined && known.from === from.listener) return known;
+  const { transport, address, port } = target;
+  const listener = core.identity.egress(transport, address, from.listener);
+  const flow: Flow = { transport, listener, address, port, connection: 0 };
+  const place = { flow, place: placeOf(flow), from: from.listener };
+  core.places.set(target, place);
+  return place;
 }
 
 /** A Request-URI in our own name gets the target's; another's stays as it is, and the target is only the next hop (§16.5). */
 function targetUri(core: Core, target: Target, uri: SipUri, user: string | null): string {
-  const called = user ?? uri.user;
+  const called = user ?? (uri.scheme === "tel" ? uri.user + uri.params : uri.user);
   if (uri.scheme !== "tel" && !core.identity.isMe(uri.host, uri.port))
     return formatUri({ ...uri, user: called });
   if (uri.scheme !== "tel") return formatUri({ ...target.uri, user: called });
-  // "#" needs its escape in a user part (RFC 3261 §19.1.6, §25.1).
+  // What a number or its parameters may have and a user part may not (RFC 3261 §19.1.6, §25.1, RFC 3966 §3).
   const params = `${target.uri.params};user=phone`;
-  return formatUri({ ...target.uri, user: called.replaceAll("#", "%23"), params });
+  return formatUri({ ...target.uri, user: called.replace(/[#:[\]]/g, encodeURIComponent), params });
 }
 
 /** Along the route set that the dialog recorded (§16.12); the token says where both ends were when it began. */
@@ -97,14 +119,17 @@ export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Des
   if (strict)
     routes = routeLines([...route.routes.slice(1).map((value) => value.text), `<${route.uriText}>`]);
   else if (route.routesChanged) routes = routeLines(route.routes.map((value) => value.text));
+  const mayUseTcp = flow.transport === "udp" && uriParam(first?.uri ?? route.uri, "transport") === null;
   const { scope, request } = arrival;
   const callerTag = route.token?.direction === "to-caller" ? request.toTag : scope.fromTag;
-  const callKey = request.method === "BYE" ? `${scope.callId} ${callerTag}` : "";
+  const callKey = `${scope.callId} ${callerTag}`;
   return {
-    hops: [{ flow, target: null, policy: IN_DIALOG, uriText, mayUseTcp: false }],
+    hops: [{ flow, place: placeOf(flow), target: null, policy: IN_DIALOG, uriText, mayUseTcp }],
     group: "",
     routes,
     callKey,
+    byCaller: route.token?.direction === "to-callee",
+    emergency: true,
   };
 }
 

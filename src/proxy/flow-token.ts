@@ -4,6 +4,8 @@
  *
  *   t1  . ingress . egress . signature over both, Call-ID and the caller's tag
  */
+
+import { flat } from "../sip/flat.ts";
 import { Signer } from "../sip/signing/signer.ts";
 import type { Flow, TransportName } from "../transport/flow.ts";
 
@@ -23,6 +25,8 @@ const VERSION = "t1";
 const SIGNATURE_LENGTH = 14; // 84 bits
 /** Endpoint texts kept: trunks and PBXs, and the phones lately heard. */
 const ENDPOINTS_MAX = 20_000;
+/** Tokens kept with their dialog; beyond it all are forgotten, and the next of each is verified by its signature. */
+const RECENT_TOKENS_MAX = 10_000;
 const TRANSPORT_LETTERS: readonly (readonly [TransportName, string])[] = [
   ["udp", "u"],
   ["tcp", "t"],
@@ -31,6 +35,9 @@ const TRANSPORT_LETTERS: readonly (readonly [TransportName, string])[] = [
 export class FlowTokens {
   private readonly signer: Signer;
   private readonly texts = new Map<string, string>();
+  private readonly endpoints = new Map<string, Endpoint>();
+  /** Tokens lately made or verified, with the dialog that they belong to: most requests in a dialog follow soon. */
+  private readonly recent = new Map<string, string>();
 
   constructor(secrets: readonly string[]) {
     this.signer = new Signer(secrets, "flow-token");
@@ -39,7 +46,9 @@ export class FlowTokens {
   /** The token that goes into the Record-Route of a request that may begin a dialog. */
   make(ingress: Endpoint, egress: Endpoint, dialog: { callId: string; callerTag: string }): string {
     const head = `${VERSION}.${this.endpointText(ingress)}.${this.endpointText(egress)}`;
-    return `${head}.${this.signer.sign(signed(head, dialog.callId, dialog.callerTag), SIGNATURE_LENGTH)}`;
+    const token = `${head}.${this.signer.sign(signed(head, dialog.callId, dialog.callerTag), SIGNATURE_LENGTH)}`;
+    this.remember(token, `${dialog.callId}\n${dialog.callerTag}`);
+    return token;
   }
 
   /**
@@ -52,17 +61,47 @@ export class FlowTokens {
     if (parts.length !== 4 || version !== VERSION) return null;
     if (ingressText === undefined || egressText === undefined || signature?.length !== SIGNATURE_LENGTH)
       return null;
-    const head = token.slice(0, token.length - signature.length - 1);
-    const ingress = parseEndpoint(ingressText);
-    const egress = parseEndpoint(egressText);
-    if (ingress === null || egress === null) return null;
-    if (this.signer.verify(signed(head, request.callId, request.fromTag), signature)) {
-      return { ingress, egress, direction: "to-callee" };
+    const direction = this.directionOf(token, request);
+    if (direction === null) return null;
+    const ingress = this.endpoint(ingressText);
+    const egress = this.endpoint(egressText);
+    return ingress === null || egress === null ? null : { ingress, egress, direction };
+  }
+
+  /** Whose tag is the caller's? null where the signature is not over this dialog. */
+  private directionOf(
+    token: string,
+    request: { callId: string; fromTag: string; toTag: string },
+  ): FlowToken["direction"] | null {
+    const recent = this.recent.get(token);
+    const { callId, fromTag, toTag } = request;
+    const [forth, back] = [`${callId}\n${fromTag}`, `${callId}\n${toTag}`];
+    if (recent === forth) return "to-callee";
+    if (toTag !== "" && recent === back) return "to-caller";
+    const signatureAt = token.length - SIGNATURE_LENGTH;
+    const [head, signature] = [token.slice(0, signatureAt - 1), token.slice(signatureAt)];
+    if (this.signer.verify(signed(head, callId, fromTag), signature)) {
+      this.remember(token, forth);
+      return "to-callee";
     }
-    if (request.toTag !== "" && this.signer.verify(signed(head, request.callId, request.toTag), signature)) {
-      return { ingress, egress, direction: "to-caller" };
-    }
-    return null;
+    if (toTag === "" || !this.signer.verify(signed(head, callId, toTag), signature)) return null;
+    this.remember(token, back);
+    return "to-caller";
+  }
+
+  private remember(token: string, dialog: string): void {
+    if (this.recent.size >= RECENT_TOKENS_MAX) this.recent.clear();
+    this.recent.set(flat(token), flat(dialog));
+  }
+
+  private endpoint(text: string): Endpoint | null {
+    const known = this.endpoints.get(text);
+    if (known !== undefined) return known;
+    const endpoint = parseEndpoint(text);
+    if (endpoint === null) return null;
+    if (this.endpoints.size >= ENDPOINTS_MAX) this.endpoints.clear();
+    this.endpoints.set(text, endpoint);
+    return endpoint;
   }
 
   private endpointText(endpoint: Endpoint): string {

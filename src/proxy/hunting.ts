@@ -3,6 +3,7 @@
 import { parseMessage, type SipMessage } from "../sip/message/sip-message.ts";
 import { startInviteClient } from "../sip/transaction/invite-client.ts";
 import { startNonInviteClient } from "../sip/transaction/non-invite-client.ts";
+import type { Flow } from "../transport/flow.ts";
 import { challengesOf, isBetter } from "./best-response.ts";
 import { ATTEMPTS_MAX } from "./branch.ts";
 import { abandon, forgetUnanswered, isPending, rememberUnanswered } from "./branch-side.ts";
@@ -43,16 +44,23 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
     note(context, { status: 503, text: "", reason: "no listener for the target" });
     return false;
   }
+  const { target } = hop;
+  const isCall = target !== null && context.callKey !== "" && !context.emergency;
+  if (isCall && !core.calls.mayTry(context.callKey, target.id, target.group, core.now)) {
+    core.counters.add("forward.target-at-limit");
+    note(context, { status: 503, text: "", reason: "target at its limit" });
+    return false;
+  }
   let breadth = breadthFor(context);
   context.attempts++;
   let place = hop;
-  let id = core.signer.branch(context.scope, placeOf(hop.flow), context.attempts, context.loop);
+  let id = core.signer.branch(context.scope, hop.place, context.attempts, context.loop);
   let text = forwarded(core, context, message, { hop, id, breadth });
   const tcp = text.length > UDP_BYTES_MAX ? overTcp(core, hop) : null;
   if (tcp !== null) {
     place = tcp;
     breadth = Math.ceil(breadth / 2); // the rest is for the same target by UDP
-    id = core.signer.branch(context.scope, placeOf(tcp.flow), context.attempts, context.loop);
+    id = core.signer.branch(context.scope, tcp.place, context.attempts, context.loop);
     text = forwarded(core, context, message, { hop: tcp, id, breadth });
   }
   const branch = newBranch(core, context, place, { id, text, breadth });
@@ -61,7 +69,9 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   core.clients.set(id, { branch, context });
   rememberUnanswered(core, branch);
   core.counters.add("request.forwarded");
-  if (hop.target !== null && context.callKey !== "") core.calls.tried(context.callKey, hop.target.id);
+  if (hop.target !== null && context.callKey !== "") {
+    core.calls.tried(context.callKey, hop.target.id, hop.target.group, core.now);
+  }
   core.transports.send(place.flow, text);
   return true;
 }
@@ -78,7 +88,6 @@ function newBranch(
   return {
     id: sent.id,
     hop,
-    attempt: context.attempts,
     reliable,
     request: sent.text,
     invite: invite ? startInviteClient(reliable, now, timers) : null,
@@ -103,11 +112,10 @@ function forwarded(
   message: SipMessage,
   { hop, id, breadth }: { hop: Hop; id: string; breadth: number },
 ): string {
-  const sentBy = core.identity.sentBy(hop.flow.listener);
   return forwardedRequest(message, {
     uriText: hop.uriText,
     topVia: context.topVia,
-    via: `SIP/2.0/${hop.flow.transport.toUpperCase()} ${sentBy};branch=${id};rport`,
+    via: core.identity.via(hop.flow.listener, id),
     recordRoutes: recordRoutes(core, context, message, hop),
     routes: context.routes,
     maxBreadth: breadth,
@@ -118,12 +126,13 @@ function forwarded(
 /** The same target over TCP, where it may be tried and is not known to refuse it. */
 function overTcp(core: Core, hop: Hop): Hop | null {
   if (!hop.mayUseTcp || hop.flow.transport !== "udp") return null;
-  const place = placeOf(hop.flow);
-  const until = core.withoutTcp.get(place);
+  const until = core.withoutTcp.get(hop.place);
   if (until !== undefined && until > core.now) return null;
-  if (until !== undefined) core.withoutTcp.delete(place);
+  if (until !== undefined) core.withoutTcp.delete(hop.place);
   const listener = core.identity.egress("tcp", hop.flow.address, hop.flow.listener);
-  return listener < 0 ? null : { ...hop, flow: { ...hop.flow, transport: "tcp", listener } };
+  if (listener < 0) return null;
+  const flow: Flow = { ...hop.flow, transport: "tcp", listener };
+  return { ...hop, flow, place: placeOf(flow) };
 }
 
 /**
@@ -183,10 +192,13 @@ export function giveUp(core: Core, context: ResponseContext, branch: Branch, los
   if (!branch.wanted || context.cancelled || context.finalSent > 0) return;
   // Two branches at once need breadth for both (RFC 5393 §5.3.3): without it this one has until its own time-out.
   if (context.breadthLeft < 1) return;
-  if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp" && branch.provisional === 0)
+  // A target that is silent over TCP is more likely dead than without TCP: another one first, where there is one.
+  if (context.nextHop >= context.hops.length) {
+    if (!branch.hop.mayUseTcp || branch.hop.flow.transport !== "tcp" || branch.provisional > 0) return;
     backToUdp(core, context, branch);
-  else if (context.nextHop >= context.hops.length) return;
+  }
   abandon(core, context, branch, "");
+  attemptEnded(core, context, branch, { status: 0, reason: loss.reason });
   note(context, loss);
   advance(core, context, branch, loss.reason);
 }
@@ -200,7 +212,10 @@ export function onRefused(core: Core, context: ResponseContext, branch: Branch, 
   const { wanted } = branch;
   abandon(core, context, branch, "");
   forgetUnanswered(core, branch);
-  if (branch.final === 0) context.breadthLeft += branch.breadth;
+  if (branch.final === 0) {
+    context.breadthLeft += branch.breadth;
+    attemptEnded(core, context, branch, { status: 0, reason: loss.reason });
+  }
   branch.final = loss.status;
   if (!wanted || context.finalSent > 0) return;
   note(context, loss);
@@ -213,8 +228,9 @@ function backToUdp(core: Core, context: ResponseContext, branch: Branch): void {
   const { hop } = branch;
   const listener = core.identity.egress("udp", hop.flow.address, hop.flow.listener);
   const flow = { ...hop.flow, transport: "udp" as const, listener };
-  core.withoutTcp.set(placeOf(flow), core.now + WITHOUT_TCP_MS);
-  context.hops.splice(context.nextHop, 0, { ...hop, flow, mayUseTcp: false });
+  const place = placeOf(flow);
+  core.withoutTcp.set(place, core.now + WITHOUT_TCP_MS);
+  context.hops.splice(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
 }
 
 /** @param reason why the next target may be tried; "" where it may not */
@@ -222,7 +238,7 @@ function advance(core: Core, context: ResponseContext, branch: Branch, reason: s
   if (context.finalSent > 0) return;
   if (reason !== "" && !context.cancelled && context.nextHop < context.hops.length) {
     core.counters.add("failover");
-    const from = placeOf(branch.hop.flow);
+    const from = branch.hop.place;
     core.log.info({ callId: context.callId, from, reason, attempt: context.attempts + 1 }, "next target");
     forwardNext(core, context, null);
   } else finish(core, context);
@@ -230,6 +246,8 @@ function advance(core: Core, context: ResponseContext, branch: Branch, reason: s
 
 /** The branch has its final: nothing is waited for, and nothing can be made of its request any more. */
 export function settle(core: Core, context: ResponseContext, branch: Branch, status: number): void {
+  // What was given up has ended as an attempt already.
+  if (branch.final === 0 && branch.wanted) attemptEnded(core, context, branch, { status, reason: "" });
   if (branch.final === 0) context.breadthLeft += branch.breadth;
   branch.final = status;
   branch.request = "";
@@ -240,6 +258,16 @@ export function settle(core: Core, context: ResponseContext, branch: Branch, sta
   forgetUnanswered(core, branch);
 }
 
+function attemptEnded(
+  core: Core,
+  context: ResponseContext,
+  branch: Branch,
+  result: { status: number; reason: string },
+): void {
+  const { target } = branch.hop;
+  if (target !== null && context.callKey !== "") core.calls.attemptEnded(context.callKey, target.id, result);
+}
+
 function note(context: ResponseContext, response: FinalResponse): void {
   if (isBetter(response, context.best)) context.best = response;
 }
@@ -248,8 +276,10 @@ function note(context: ResponseContext, response: FinalResponse): void {
 function finish(core: Core, context: ResponseContext): void {
   if (context.finalSent > 0 || context.branches.some((branch) => branch.wanted && isPending(branch))) return;
   const best = context.best ?? { status: 503, text: "", reason: "no target" };
+  // A caller that has given up is told so, and not what became of the attempt.
+  const outdated = context.cancelled && isInvite(context) && best.status >= 500 && best.status < 600;
   if (best.status === 408 && !isInvite(context)) finishInSilence(core, context);
-  else if (best.text === "") finishWithOwn(core, context, best);
+  else if (best.text === "" || outdated) finishWithOwn(core, context, best);
   else if (best.status === 503) {
     // A 503 is about the one who sent it: 500 goes up, so that the caller does not shun us (§16.7 item 6).
     respond(

@@ -13,13 +13,12 @@ const RETRY_AFTER_S = 30;
 
 /** @returns true where the request was one to us, and is answered */
 export function answerOptions(core: Core, arrival: Arrival, route: Preprocessed): boolean {
-  const { request, topVia, reply, flow } = arrival;
+  const { request, topVia, reply } = arrival;
   if (request.method !== "OPTIONS") return false;
   const toMe = route.routes.length === 0 && route.uri.user === "" && core.identity.isMyUri(route.uri);
   const endsHere = request.maxForwards === 0; // §16.3 item 3
   if (!toMe && !endsHere) return false;
-  if (core.router.classify(flow.address) === null)
-    refuse(core, request, arrival, refusal(403, "Forbidden", "unknown-source"));
+  if (arrival.group === null) refuse(core, request, arrival, refusal(403, "Forbidden", "unknown-source"));
   else if (core.draining) {
     const retry = `Retry-After: ${RETRY_AFTER_S}\r\n`;
     refuse(core, request, arrival, refusal(503, "Service Unavailable", "draining", retry));

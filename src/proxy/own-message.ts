@@ -3,6 +3,7 @@
 import { parseNameAddress } from "../sip/header/name-address.ts";
 import { lineEnd } from "../sip/message/build-response.ts";
 import { CALL_ID, CONTACT, FROM, RECORD_ROUTE, ROUTE, TO } from "../sip/message/header-name.ts";
+import { SipParseError } from "../sip/message/parse-error.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
 import { parseUri, uriParam } from "../sip/uri.ts";
 import type { Identity } from "./identity.ts";
@@ -51,7 +52,7 @@ export function fromStray(method: "CANCEL" | "ACK", response: SipMessage, reason
   const { topVia } = response;
   const to = method === "ACK" ? line(response, TO) : `To: ${withoutTag(response)}\r\n`;
   return (
-    `${method} ${response.to.uri} SIP/2.0\r\nVia: ${response.raw.slice(topVia.start, topVia.end)}\r\nMax-Forwards: 70\r\n` +
+    `${method} ${calledUri(response)} SIP/2.0\r\nVia: ${response.raw.slice(topVia.start, topVia.end)}\r\nMax-Forwards: 70\r\n` +
     `${line(response, FROM)}${to}${line(response, CALL_ID)}CSeq: ${response.cseqNumber} ${method}\r\n` +
     `${reason}Content-Length: 0\r\n\r\n`
   );
@@ -65,30 +66,65 @@ export interface Remote {
 
 /**
  * @param response a 2xx to an INVITE that went through us
- * @returns the caller's view of the dialog from this node on; null where the 2xx has no usable Contact
+ * @returns the caller's view of the dialog from this node on. A Contact or Record-Route that is missing or can't be read leaves
+ *          the To URI and no route: the call has to end all the same.
  */
-export function remoteOf(response: SipMessage, identity: Identity): Remote | null {
-  const row = response.find(CONTACT);
-  if (row < 0) return null;
-  const uriText = parseNameAddress(response.raw, response.valueStart(row), response.valueEnd(row)).uri;
-  let routes: RouteValue[] = [];
-  for (let at = response.find(RECORD_ROUTE); at >= 0; at = response.find(RECORD_ROUTE, at + 1)) {
-    routes.push(...addressValues(response, at));
+export function remoteOf(response: SipMessage, identity: Identity): Remote {
+  try {
+    const row = response.find(CONTACT);
+    const contact = parseNameAddress(response.raw, response.valueStart(row), response.valueEnd(row)).uri;
+    parseUri(contact);
+    let routes: RouteValue[] = [];
+    for (let at = response.find(RECORD_ROUTE); at >= 0; at = response.find(RECORD_ROUTE, at + 1)) {
+      routes.push(...addressValues(response, at));
+    }
+    routes = routes.reverse();
+    // The caller's end of the route set leads up to us; what is left lies behind us.
+    const ours = routes.findLastIndex((route) => identity.isMyUri(route.uri));
+    return { uriText: contact, routes: routes.slice(ours + 1) };
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    return { uriText: calledUri(response), routes: [] };
   }
-  routes = routes.reverse();
-  // The caller's end of the route set leads up to us; what is left lies behind us.
-  const ours = routes.findLastIndex((route) => identity.isMyUri(route.uri));
-  return { uriText, routes: routes.slice(ours + 1) };
 }
 
-/** ACK or BYE that we send to end an answer that nobody wants (§13.2.2.4, §15.1.1). */
+/** The To URI where it can stand in a start line. */
+function calledUri(response: SipMessage): string {
+  const { uri } = response.to;
+  try {
+    parseUri(uri);
+    return uri;
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    return "sip:unknown.invalid";
+  }
+}
+
+/** Lines that say which dialog a request of ours belongs to, each with its CRLF, CSeq number apart. */
+export interface DialogLines {
+  readonly from: string;
+  readonly to: string;
+  readonly callId: string;
+  readonly cseq: number;
+}
+
+/** Those of the caller, as a 2xx to its INVITE shows them. */
+export function linesOf(response: SipMessage): DialogLines {
+  return {
+    from: line(response, FROM),
+    to: line(response, TO),
+    callId: line(response, CALL_ID),
+    cseq: response.cseqNumber,
+  };
+}
+
+/** ACK or BYE that we send inside a dialog (§12.2.1.1, §13.2.2.4, §15.1.1). */
 export function dialogRequest(
   method: "ACK" | "BYE",
-  response: SipMessage,
+  dialog: DialogLines,
   remote: Remote,
   parts: { via: string; reason: string },
 ): string {
-  const cseq = method === "ACK" ? response.cseqNumber : response.cseqNumber + 1;
   const first = remote.routes[0];
   const strict = first !== undefined && uriParam(first.uri, "lr") === null;
   const uriText = strict ? first.uriText : remote.uriText;
@@ -98,7 +134,7 @@ export function dialogRequest(
   return (
     `${method} ${uriText} SIP/2.0\r\nVia: ${parts.via}\r\n` +
     `${routes.map((route) => `Route: ${route}\r\n`).join("")}Max-Forwards: 70\r\n` +
-    `${line(response, FROM)}${line(response, TO)}${line(response, CALL_ID)}CSeq: ${cseq} ${method}\r\n` +
+    `${dialog.from}${dialog.to}${dialog.callId}CSeq: ${dialog.cseq} ${method}\r\n` +
     `${parts.reason}Content-Length: 0\r\n\r\n`
   );
 }

@@ -10,13 +10,16 @@ import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import { type Core, isReliable, type OwnRequest, placeOf } from "./core.ts";
-import { dialogRequest, fromStray, nextHopOf, remoteOf } from "./own-message.ts";
+import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 
 /** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
 
 /** Starts a non-INVITE transaction without anybody above it. */
-function sendOwn(core: Core, own: { branch: string; method: string; request: string; flow: Flow }): void {
+export function sendOwn(
+  core: Core,
+  own: { branch: string; method: string; request: string; flow: Flow },
+): void {
   const key = ownKey(own.branch, own.method);
   if (core.own.has(key)) return;
   if (core.own.size >= OWN_REQUESTS_MAX) {
@@ -61,14 +64,11 @@ export function stepOwn(core: Core, key: string, event: ClientEvent): void {
 /**
  * A 2xx that nobody is to have: ACK, so that the callee stops repeating it, and BYE, so that the call ends
  * (§13.2.2.4, §15.1.1). The 2xx repeated is ACKed again; the BYE is the same transaction.
- * @param flow where the 2xx came from
+ * @param flow     where the 2xx came from
+ * @param inDialog it answers a re-INVITE: only the ACK, as the call itself is to go on
  */
-export function endAnswer(core: Core, response: SipMessage, flow: Flow): void {
+export function endAnswer(core: Core, response: SipMessage, flow: Flow, inDialog: boolean): void {
   const remote = remoteOf(response, core.identity);
-  if (remote === null) {
-    core.counters.add("late-answer.without-contact");
-    return;
-  }
   const to = flowTo(core, nextHopOf(remote), flow) ?? flow;
   const scope = {
     nextVia: "",
@@ -76,17 +76,19 @@ export function endAnswer(core: Core, response: SipMessage, flow: Flow): void {
     fromTag: response.fromTag,
     cseq: response.cseqNumber,
   };
-  const loop = core.signer.loopValue(response);
-  for (const method of ["ACK", "BYE"] as const) {
+  const loop = core.signer.loopValue(response, "");
+  for (const method of inDialog ? (["ACK"] as const) : (["ACK", "BYE"] as const)) {
     const branch = core.signer.branch(
       { ...scope, method: `late ${method} ${response.toTag}` },
       placeOf(to),
       1,
       loop,
     );
-    const via = `SIP/2.0/${to.transport.toUpperCase()} ${core.identity.sentBy(to.listener)};branch=${branch};rport`;
+    const via = core.identity.via(to.listener, branch);
     const reason = method === "BYE" ? 'Reason: SIP;cause=487;text="Answered too late"\r\n' : "";
-    const request = dialogRequest(method, response, remote, { via, reason });
+    const lines = linesOf(response);
+    const dialog = method === "ACK" ? lines : { ...lines, cseq: lines.cseq + 1 };
+    const request = dialogRequest(method, dialog, remote, { via, reason });
     if (method === "ACK") core.transports.send(to, request);
     else sendOwn(core, { branch, method, request, flow: to });
   }

@@ -9,30 +9,39 @@ import { TRANSPORT_ERROR } from "../sip/transaction/transaction.ts";
 import type { Flow, SendFailure, Transports } from "../transport/flow.ts";
 import { BranchSigner } from "./branch.ts";
 import { stepBranch } from "./branch-side.ts";
+import type { CallLedger } from "./call-ledger.ts";
 import { settleContext } from "./context-timers.ts";
-import { type CallLedger, type Core, type Log, placeOf } from "./core.ts";
+import { type Core, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
+import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
 
-/** All that the proxy needs from outside. */
-export interface ProxyPorts {
-  readonly transports: Pick<Transports, "send" | "isOpen">;
-  readonly wheel: TimerWheel;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
-  readonly log: Log;
+/** What fits into one datagram over IPv4. */
+const UDP_PAYLOAD_MAX = 65_507;
+
+/** What a new configuration may change while calls run. */
+export interface Reconfiguration {
   readonly identity: Identity;
-  readonly calls: CallLedger;
-  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress">;
+  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency">;
   /** The cluster's secrets: the first signs, all verify. */
   readonly secrets: readonly string[];
   readonly timers: TimerSettings;
   /** Timer C, above three minutes by RFC 3261 §16.6 item 11. */
   readonly timerCMs: number;
+}
+
+/** All that the proxy needs from outside. */
+export interface ProxyPorts extends Reconfiguration {
+  readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;
+  readonly wheel: TimerWheel;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly log: Log;
+  readonly calls: CallLedger;
 }
 
 /** Running totals for whoever watches. */
@@ -66,12 +75,15 @@ export class SipProxy {
       router,
       now: ports.now(),
       draining: false,
+      overload: 0,
+      retryAfter: "",
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
       keptCancels: new Map(),
       unanswered: new Map(),
       withoutTcp: new Map(),
+      places: new WeakMap(),
       strayBudget: { second: 0, left: 0 },
     };
   }
@@ -100,6 +112,8 @@ export class SipProxy {
     for (const branch of [...branches]) {
       const context = core.clients.get(branch.id)?.context;
       if (context === undefined) continue;
+      // Only this message was too large; the others are on their way.
+      if (failure === "too-large" && branch.request.length <= UDP_PAYLOAD_MAX) continue;
       const loss = { status: 503, text: "", reason: failure };
       // After a 100 the target may live on (a lost connection): it is cancelled, not forgotten.
       if (branch.provisional > 0 && context.invite !== null) giveUp(core, context, branch, loss);
@@ -109,6 +123,32 @@ export class SipProxy {
       }
       settleContext(core, context);
     }
+  }
+
+  /** BYE to both sides of a call: the ledger says that it has lasted long enough. */
+  hangUp(ends: DialogEnds): void {
+    this.core.now = this.now();
+    hangUp(this.core, ends);
+  }
+
+  /** From now on new requests see these; transactions that run finish under what they began with. */
+  reconfigure(parts: Reconfiguration): void {
+    const { core } = this;
+    core.router = parts.router;
+    core.identity = parts.identity;
+    core.timers = parts.timers;
+    core.timerCMs = parts.timerCMs;
+    core.signer = new BranchSigner(parts.secrets);
+    core.tokens = new FlowTokens(parts.secrets);
+  }
+
+  /**
+   * Refuses this share of new calls from now on.
+   * @param share 0 to 1
+   */
+  shed(share: number, retryAfterS: number): void {
+    this.core.overload = share;
+    this.core.retryAfter = `Retry-After: ${retryAfterS}\r\n`;
   }
 
   /** Refuses new calls from now on (503, Retry-After), and says so to whoever probes. */

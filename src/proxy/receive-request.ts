@@ -1,20 +1,26 @@
 /** A request that came: its transaction, its validation, and where it goes (RFC 3261 §16.2 to §16.6). */
+
+import { flat } from "../sip/flat.ts";
+import { buildResponse } from "../sip/message/build-response.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
-import { TimerEntry } from "../sip/timer/timer-wheel.ts";
+import { mix32 } from "../sip/signing/mix.ts";
+import type { Timed } from "../sip/timer/timer-wheel.ts";
 import { startInviteServer } from "../sip/transaction/invite-server.ts";
 import { startNonInviteServer } from "../sip/transaction/non-invite-server.ts";
 import type { Flow } from "../transport/flow.ts";
 import { forwardAck } from "./acknowledgement.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
+import { factsOf, reasonOf } from "./call-facts.ts";
 import { onCancel, onStrayCancel } from "./cancelling.ts";
 import { lateTryingMs, settleContext, tickContext } from "./context-timers.ts";
 import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { forwardNext } from "./hunting.ts";
 import { answerOptions } from "./options.ts";
+import { refusal } from "./refusal.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
-import { ownResponse, refuse, respond, stepServer } from "./server-side.ts";
+import { refuse, respond, stepServer } from "./server-side.ts";
 import { serverKey } from "./transaction-key.ts";
 import { checkBreadth, checkSyntax, validate } from "./validation.ts";
 
@@ -22,17 +28,28 @@ import { checkBreadth, checkSyntax, validate } from "./validation.ts";
 export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   const key = serverKey(request, flow.address);
   const context = core.contexts.get(key);
-  if (context !== undefined && onKnown(core, context, request)) return;
+  if (context !== undefined && onKnown(core, context, request, flow)) return;
   checkSyntax(request);
-  const arrival = arrivalOf(request, flow);
-  if (request.method === "ACK") forwardAck(core, arrival);
+  const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
+  if (core.overload > 0 && !core.router.hasEmergency && isShed(core, arrival)) shed(core, arrival);
+  else if (request.method === "ACK") forwardAck(core, arrival);
   else if (request.method === "CANCEL") onStrayCancel(core, arrival, key);
   else onNew(core, arrival, key);
 }
 
+/** Is this a new call of the share that is refused? The same call always gets the same answer at the same share. */
+function isShed(core: Core, { request, scope }: Arrival): boolean {
+  if (request.method !== "INVITE" || request.toTag !== "") return false;
+  return mix32(scope.callId) / 2 ** 32 < core.overload;
+}
+
+function shed(core: Core, arrival: Arrival): void {
+  refuse(core, arrival.request, arrival, refusal(503, "Service Unavailable", "overload", core.retryAfter));
+}
+
 /** A request of a transaction that is running. @returns false where it is another one after all */
-function onKnown(core: Core, context: ResponseContext, request: SipMessage): boolean {
-  if (request.method === "CANCEL" && context.method !== "CANCEL") onCancel(core, context, request);
+function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow: Flow): boolean {
+  if (request.method === "CANCEL" && context.method !== "CANCEL") onCancel(core, context, request, flow);
   else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
@@ -45,9 +62,32 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage): boo
   return true;
 }
 
+/** Transactions held at once: half a minute of 6,500 calls a second, BYEs among them, and below 1 GB. */
+export const CONTEXTS_MAX = 450_000;
+
+const RETRY_AFTER = "Retry-After: 5\r\n";
+
+/** Which limit stands in the way? null: none. */
+function excessOf(core: Core, { request }: Arrival, { emergency, callKey }: Destination): string | null {
+  if (core.contexts.size >= CONTEXTS_MAX) return "transactions";
+  const isCall = request.method === "INVITE" && request.toTag === "" && callKey !== "";
+  return isCall && !emergency && !core.calls.admits(core.now) ? "call-limit" : null;
+}
+
+function tellLedger(core: Core, { request, flow }: Arrival, { callKey, group, byCaller }: Destination): void {
+  if (request.toTag === "") core.calls.began(callKey, factsOf(request, flow, group), core.now);
+  else {
+    const bye = request.method === "BYE";
+    const reason = bye ? reasonOf(request) : "";
+    core.calls.seen(callKey, { byCaller, cseq: request.cseqNumber, bye, reason });
+  }
+}
+
+const TRYING = { status: 100, phrase: "Trying" };
+
 function onNew(core: Core, arrival: Arrival, key: string): void {
   const { request, flow } = arrival;
-  const refused = validate(request, core.identity, core.signer);
+  const refused = validate(arrival, core.identity, core.signer);
   if (refused !== null) {
     refuse(core, request, arrival, refused);
     return;
@@ -59,13 +99,26 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
     refuse(core, request, arrival, destination);
     return;
   }
+  if (core.overload > 0 && !destination.emergency && isShed(core, arrival)) {
+    shed(core, arrival);
+    return;
+  }
+  const excess = excessOf(core, arrival, destination);
+  if (excess !== null) {
+    refuse(core, request, arrival, refusal(503, "Service Unavailable", excess, RETRY_AFTER));
+    return;
+  }
+  const { topVia } = request;
+  if (topVia.alias && arrival.group !== null && isReliable(flow)) {
+    core.transports.alias(flow.connection, topVia.port === 0 ? 5060 : topVia.port); // RFC 5923 §8
+  }
   const context = newContext(core, arrival, { key, ...destination });
-  core.contexts.set(key, context);
+  core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
-  if (context.invite !== null && context.callKey !== "") core.calls.began(context.callKey, context.group);
+  if (context.callKey !== "") tellLedger(core, arrival, destination);
   if (context.invite !== null) {
     // At once, not after 200 ms (§17.2.1): the caller's retransmissions stop here.
-    respond(core, context, 100, ownResponse(context, { status: 100, phrase: "Trying", headers: "" }));
+    respond(core, context, 100, buildResponse(request, TRYING, context.topVia));
   }
   core.log.debug(
     { callId: context.callId, method: request.method, from: flow.address, group: destination.group },
@@ -75,20 +128,42 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   settleContext(core, context);
 }
 
+/** The deadline of a context: an object and no closure, as there are a hundred thousand. */
+class ContextTimer implements Timed {
+  tick = -1;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+  context: ResponseContext | null = null;
+  private readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  wake(now: number): void {
+    this.core.now = now;
+    if (this.context !== null) tickContext(this.core, this.context);
+  }
+}
+
 function newContext(core: Core, arrival: Arrival, parts: Destination & { key: string }): ResponseContext {
   const { request, reply, topVia, scope } = arrival;
+  const timer = new ContextTimer(core);
   const invite = request.method === "INVITE";
   const context: ResponseContext = {
-    key: parts.key,
+    key: flat(parts.key),
     method: request.method,
     callId: scope.callId,
     request: request.raw,
-    callKey: parts.callKey,
+    callKey: flat(parts.callKey),
+    emergency: parts.emergency,
     topVia,
     scope,
-    loop: core.signer.loopValue(request),
+    loop: core.signer.loopValue(request, arrival.group ?? ""),
     reply,
     replyReliable: isReliable(reply),
+    ingress: arrival.flow,
+    inDialog: request.toTag !== "",
     group: parts.group,
     invite: invite ? startInviteServer() : null,
     other: invite ? null : startNonInviteServer(),
@@ -106,10 +181,8 @@ function newContext(core: Core, arrival: Arrival, parts: Destination & { key: st
     strayAnswer: "",
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
-    timer: new TimerEntry((now) => {
-      core.now = now;
-      tickContext(core, context);
-    }),
+    timer,
   };
+  timer.context = context;
   return context;
 }

@@ -34,12 +34,15 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
     core.counters.add("dropped.response-without-via");
     return;
   }
-  if (method !== context.method) stepCancel(core, branch, { kind: "response", status });
-  else
-    for (const effect of stepBranch(core, branch, { kind: "response", status }, response)) {
-      if (effect === "deliver") onBranchResponse(core, context, branch, response, flow);
-    }
-  settleContext(core, context);
+  try {
+    if (method !== context.method) stepCancel(core, branch, { kind: "response", status });
+    else
+      for (const effect of stepBranch(core, branch, { kind: "response", status }, response)) {
+        if (effect === "deliver") onBranchResponse(core, context, branch, response, flow);
+      }
+  } finally {
+    settleContext(core, context); // also where a part of the response that had to be read was malformed
+  }
 }
 
 /** Does a response of this method belong to the branch? To a lost one none does: its late answers are strays to be ended. */
@@ -75,6 +78,7 @@ function onProvisional(core: Core, context: ResponseContext, branch: Branch, res
   if (context.invite !== null && branch.cancel === null) branch.timerC = core.now + core.timerCMs; // 2.
   // 5. Forwarded at once, while nothing final has gone up; none for non-INVITE (RFC 4320 §4.1).
   if (branch.wanted && context.finalSent === 0 && context.invite !== null) {
+    if (context.callKey !== "" && !context.inDialog) core.calls.rang(context.callKey);
     respond(core, context, status, withoutTopVia(response, context.reply));
   }
 }
@@ -90,11 +94,11 @@ function onSuccess(
   settle(core, context, branch, response.status);
   const isLate = !branch.wanted || (context.finalSent >= 300 && context.invite !== null);
   if (context.invite !== null && isLate) {
-    endAnswer(core, response, flow);
+    endAnswer(core, response, flow, context.inDialog);
     return;
   }
   if (context.finalSent > 0 && context.invite === null) return;
-  respond(core, context, response.status, withoutTopVia(response, context.reply));
+  respond(core, context, response.status, withoutTopVia(response, context.reply), response);
   // 10. What else is pending is cancelled.
   for (const other of context.branches)
     if (other !== branch) cancelBranch(core, context, other, COMPLETED_ELSEWHERE);

@@ -1,21 +1,24 @@
 /** The state of one forwarded request (RFC 3261 §16.2): its server transaction, and the client transaction of each branch. */
 import type { FailoverPolicy, Target } from "../routing/target.ts";
-import type { TimerEntry } from "../sip/timer/timer-wheel.ts";
+import type { Timed } from "../sip/timer/timer-wheel.ts";
 import type { InviteClientState } from "../sip/transaction/invite-client.ts";
 import type { InviteServerState } from "../sip/transaction/invite-server.ts";
 import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
 import type { NonInviteServerState } from "../sip/transaction/non-invite-server.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { BranchScope } from "./branch.ts";
+import type { Endpoint } from "./flow-token.ts";
 
 /** One place that the request may be sent to. */
 export interface Hop {
   /** Where to; its listener is the one that the request leaves from. */
   readonly flow: Flow;
+  /** {@link placeOf} of the flow. */
+  readonly place: string;
   /** The configured target; null for an in-dialog request, which follows its route set. */
   readonly target: Target | null;
   readonly policy: FailoverPolicy;
-  readonly uriText: string;
+  uriText: string;
   /** May go by TCP where it is too large for UDP (RFC 3261 §18.1.1). */
   readonly mayUseTcp: boolean;
 }
@@ -24,7 +27,6 @@ export interface Hop {
 export interface Branch {
   readonly id: string;
   readonly hop: Hop;
-  readonly attempt: number;
   readonly reliable: boolean;
   /** What was sent; "" once nothing can be made of it any more. */
   request: string;
@@ -67,19 +69,25 @@ export interface ResponseContext {
   /** Server transaction key (§17.2.3). */
   readonly key: string;
   readonly method: string;
-  readonly callId: string;
+  callId: string;
   /** The request as it came; "" once no further branch and no answer of our own can need it. */
   request: string;
-  /** Key of the call that this INVITE begins or this BYE ends; "" for all others. */
+  /** Key of the call that this INVITE begins or this request belongs to; "" for all others. */
   readonly callKey: string;
+  /** Never refused by a limit. */
+  readonly emergency: boolean;
   /** Topmost Via as stamped on arrival. */
-  readonly topVia: string;
-  readonly scope: BranchScope;
+  topVia: string;
+  scope: BranchScope;
   /** RFC 5393 §4.2.2 value of the request. */
-  readonly loop: string;
+  loop: string;
   /** Where its responses go (§18.2.2). */
   readonly reply: Flow;
   readonly replyReliable: boolean;
+  /** Where the request came from, for the token of the dialog that it may begin. */
+  readonly ingress: Endpoint;
+  /** A request inside a dialog: its late answers are acknowledged, and the call that it belongs to is left alone. */
+  readonly inDialog: boolean;
   /** Ingress peer group; "" for an in-dialog request, whose token let it in. */
   readonly group: string;
   /** Exactly one of the two is not null. */
@@ -107,7 +115,7 @@ export interface ResponseContext {
   strayAnswer: string;
   /** A final response has gone up; for INVITE further 2xx still follow. */
   finalSent: number;
-  readonly timer: TimerEntry;
+  readonly timer: Timed;
 }
 
 export function isInvite(context: ResponseContext): boolean {

@@ -20,8 +20,6 @@ export interface Preprocessed {
   /** Request-URI after strict routing and maddr were undone. */
   readonly uriText: string;
   readonly uri: SipUri;
-  /** Did the Request-URI change? */
-  readonly uriChanged: boolean;
   /** Route values that are left for the next element. */
   readonly routes: readonly RouteValue[];
   /** Did the Route headers change? */
@@ -36,7 +34,7 @@ export interface Preprocessed {
 export function preprocessRoutes(request: SipMessage, identity: Identity, tokens: FlowTokens): Preprocessed {
   let routes = routeValues(request);
   let uriText = request.uri;
-  let uri = parseUri(uriText);
+  let uri = request.requestUri;
   let routesChanged = false;
   let token: FlowToken | null = null;
   let routedToMe = false;
@@ -68,11 +66,11 @@ export function preprocessRoutes(request: SipMessage, identity: Identity, tokens
     routesChanged = true;
     routedToMe = true;
   }
-  return { uriText, uri, uriChanged: uriText !== request.uri, routes, routesChanged, token, routedToMe };
+  return { uriText, uri, routes, routesChanged, token, routedToMe };
 }
 
 /** All Route values of the request in order. @throws SipParseError where one is malformed */
-function routeValues(request: SipMessage): RouteValue[] {
+export function routeValues(request: SipMessage): RouteValue[] {
   const values: RouteValue[] = [];
   for (let row = request.find(ROUTE); row >= 0; row = request.find(ROUTE, row + 1)) {
     values.push(...addressValues(request, row));

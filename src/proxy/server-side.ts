@@ -5,6 +5,7 @@ import { stepInviteServer } from "../sip/transaction/invite-server.ts";
 import { stepNonInviteServer } from "../sip/transaction/non-invite-server.ts";
 import type { ServerEffect, ServerEvent } from "../sip/transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
+import { answerOf, refreshOf } from "./call-facts.ts";
 import type { Core } from "./core.ts";
 import type { Refusal } from "./refusal.ts";
 import type { ResponseContext } from "./response-context.ts";
@@ -23,28 +24,98 @@ export function stepServer(core: Core, context: ResponseContext, event: ServerEv
   }
 }
 
-/** Sends one response up: one of a branch without its topmost Via, or one of our own. */
-export function respond(core: Core, context: ResponseContext, status: number, text: string): void {
+/** Counter names by class: no string is made for one. */
+const CLASSES = [
+  "",
+  "response.1xx",
+  "response.2xx",
+  "response.3xx",
+  "response.4xx",
+  "response.5xx",
+  "response.6xx",
+];
+
+/**
+ * Sends one response up: one of a branch without its topmost Via, or one of our own.
+ * @param response the branch's response as it came; null for our own
+ */
+export function respond(
+  core: Core,
+  context: ResponseContext,
+  status: number,
+  text: string,
+  response: SipMessage | null = null,
+): void {
   context.lastResponse = text;
   stepServer(core, context, { kind: "respond", status });
   if (status >= 200) {
-    concluded(core, context, status);
-    context.request = "";
+    concluded(core, context, status, response);
+    release(context);
     context.tryingAt = Number.POSITIVE_INFINITY;
     // A 2xx to INVITE is repeated by the callee until the ACK end to end (RFC 6026 §7.1), never by us.
     if (status < 300 && context.invite !== null) context.lastResponse = "";
   }
-  core.counters.add(`response.${Math.floor(status / 100)}xx`);
+  core.counters.add(CLASSES[Math.floor(status / 100)] ?? "response.other");
 }
 
-/** The request has its final response, sent up or withheld: what that means for the call is told to its ledger. */
-export function concluded(core: Core, context: ResponseContext, status: number): void {
+/** What only an unanswered request needs. Slices keep the whole message alive behind them, and contexts live for half a minute more. */
+function release(context: ResponseContext): void {
+  context.request = "";
+  context.topVia = "";
+  context.callId = "";
+  context.loop = "";
+  context.scope = NO_SCOPE;
+  context.hops = [];
+  context.nextHop = 0;
+  context.best = null;
+  for (const branch of context.branches) branch.hop.uriText = "";
+}
+
+const NO_SCOPE: ResponseContext["scope"] = { nextVia: "", callId: "", fromTag: "", cseq: 0, method: "" };
+
+/**
+ * The request has its final response, sent up or withheld: what that means for the call is told to its ledger.
+ * @param response what went up, where it is a target's; null for our own
+ */
+export function concluded(
+  core: Core,
+  context: ResponseContext,
+  status: number,
+  response: SipMessage | null = null,
+): void {
+  const isFirst = context.finalSent === 0;
   context.finalSent = status;
   const { callKey } = context;
-  if (callKey === "") return;
-  if (context.invite === null) core.calls.ended(callKey);
-  else if (status < 300) core.calls.answered(callKey, core.now);
-  else core.calls.failed(callKey);
+  if (callKey === "" || !isFirst) return;
+  if (context.inDialog) concludedInDialog(core, context, status, response);
+  else if (status >= 300) {
+    const by = context.cancelled ? "cancel" : status === 408 && response === null ? "timeout" : "refused";
+    core.calls.failed(callKey, { status, by, reason: firstReason(context.cancelReason) });
+  } else if (response !== null) core.calls.answered(callKey, answerOf(response, core.identity), core.now);
+}
+
+/** Value of the first of some Reason lines. */
+function firstReason(lines: string): string {
+  const line = lines.split("\r\n", 1)[0] ?? "";
+  return line.slice(line.indexOf(":") + 1).trim();
+}
+
+function concludedInDialog(
+  core: Core,
+  context: ResponseContext,
+  status: number,
+  response: SipMessage | null,
+): void {
+  const { method, callKey } = context;
+  // 481 and 408 say that there is no dialog any more (RFC 5057 §5.1), to whatever request.
+  const isGone = status === 481 || status === 408;
+  if (method === "BYE") {
+    // A BYE that is challenged comes again (§22.2); any other final means that the call is over (§15.1.1).
+    if (status !== 401 && status !== 407) core.calls.ended(callKey, null);
+  } else if (isGone) core.calls.ended(callKey, "dialog-lost");
+  else if (status < 300 && response !== null && (method === "INVITE" || method === "UPDATE")) {
+    core.calls.refreshed(callKey, refreshOf(context, response), core.now);
+  }
 }
 
 /** A response that the proxy makes itself, from the request that the context holds. */

@@ -68,14 +68,26 @@ function withinBudget(core: Core): boolean {
 function joinContext(core: Core, context: ResponseContext, response: SipMessage, flow: Flow): void {
   const { status } = response;
   core.counters.add("stray.joined");
+  // A branch of ours whose 2xx was seen before, and went up or was ended.
+  const ended = context.branches.find(({ id, final }) => id === response.topVia.branch && isSuccess(final));
   if (status < 200) answerStray(core, "CANCEL", response, flow);
   else if (status >= 300) answerStray(core, "ACK", response, flow);
-  else if (context.finalSent === 0 || context.strayAnswer === response.topVia.branch) {
+  else if (
+    (context.finalSent === 0 && ended === undefined) ||
+    context.strayAnswer === response.topVia.branch
+  ) {
     context.strayAnswer = response.topVia.branch;
-    respond(core, context, status, withoutTopVia(response, context.reply));
+    respond(core, context, status, withoutTopVia(response, context.reply), response);
     for (const branch of context.branches) abandon(core, context, branch, "");
     settleContext(core, context);
-  } else endAnswer(core, response, flow);
+  } else if (ended?.wanted === true) {
+    // The 2xx that won, once more: its branch has ended, the caller's ACK may have been lost (§13.3.1.4).
+    core.transports.send(context.reply, withoutTopVia(response, context.reply));
+  } else endAnswer(core, response, flow, context.inDialog);
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The same request other than INVITE is running here: a success ends it; one final only goes up, and no 1xx (RFC 4320 §4.1). */
@@ -86,7 +98,7 @@ function joinOther(core: Core, context: ResponseContext, response: SipMessage): 
     return;
   }
   core.counters.add("stray.joined");
-  respond(core, context, status, withoutTopVia(response, context.reply));
+  respond(core, context, status, withoutTopVia(response, context.reply), response);
   settleContext(core, context);
 }
 
@@ -95,7 +107,7 @@ function endCancelled(core: Core, key: string, response: SipMessage, flow: Flow)
   const { status } = response;
   core.counters.add("stray.cancelled");
   if (status < 200) answerStray(core, "CANCEL", response, flow, core.keptCancels.get(key)?.reason ?? "");
-  else if (status < 300) endAnswer(core, response, flow);
+  else if (status < 300) endAnswer(core, response, flow, core.keptCancels.get(key)?.inDialog ?? false);
   else {
     const next = response.secondVia;
     if (next !== null) forwardStray(core, response, next, flow);
@@ -109,7 +121,9 @@ function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): 
   const byMaddr = transport === "udp" && next.maddr !== null && isNumericHost(next.maddr);
   const address = byMaddr && next.maddr !== null ? addressOf(next.maddr) : received;
   const sentByPort = next.port === 0 ? 5060 : next.port;
-  const port = !byMaddr && next.rport !== null && next.rport !== "" ? Number(next.rport) : sentByPort;
+  // A stream's rport was of a connection that only the other node had: sent-by is where to dial (§18.2.2).
+  const byRport = transport === "udp" && !byMaddr && next.rport !== null && next.rport !== "";
+  const port = byRport ? Number(next.rport) : sentByPort;
   const listener = core.identity.egress(transport, address, flow.listener);
   if (listener < 0 || (transport !== "udp" && transport !== "tcp")) {
     core.counters.add("dropped.response-no-listener");

@@ -15,8 +15,9 @@ import {
 } from "../sip/message/header-name.ts";
 import { badHeader } from "../sip/message/parse-error.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
-import { parseUri, schemeOf } from "../sip/uri.ts";
-import type { BranchSigner } from "./branch.ts";
+import { schemeOf } from "../sip/uri.ts";
+import type { Arrival } from "./arrival.ts";
+import { BRANCH_PREFIX, type BranchSigner } from "./branch.ts";
 import type { Identity } from "./identity.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
@@ -58,21 +59,26 @@ export function checkBreadth(request: SipMessage): number {
  * @returns null where the request may go on
  * @throws SipParseError, to be answered 400
  */
-export function validate(request: SipMessage, identity: Identity, branches: BranchSigner): Refusal | null {
+export function validate(
+  { request, group }: Arrival,
+  identity: Identity,
+  branches: BranchSigner,
+): Refusal | null {
   // 2. URI scheme
   const scheme = schemeOf(request.uri);
   if (scheme === "") throw badHeader("a Request-URI without a scheme", 0);
   if (scheme !== "sip" && scheme !== "tel") {
     return refusal(416, "Unsupported URI Scheme", scheme === "sips" ? "sips-without-tls" : "scheme");
   }
-  const uri = parseUri(request.uri);
+  const uri = request.requestUri;
   if (uri.headers !== "") throw badHeader("headers in a Request-URI", 0); // §19.1.1, table 1
   // 3. Max-Forwards; an OPTIONS at its end is answered by us (§16.3 item 3, §11), which the caller sees to.
   if (request.maxForwards === 0 && request.method !== "OPTIONS")
     return refusal(483, "Too Many Hops", "max-forwards");
   if (checkBreadth(request) < 1) return refusal(440, "Max-Breadth Exceeded", "max-breadth");
   // 4. Loop detection, as RFC 5393 §4.2 has it: same Via, same loop value.
-  if (hasLoop(request, identity, branches)) return refusal(482, "Loop Detected", "loop");
+  if (hasLoop(request, identity, (branch) => branches.isLoop(branch, request, group ?? "")))
+    return refusal(482, "Loop Detected", "loop");
   // 5. Proxy-Require
   const unsupported = unsupportedOptions(request);
   if (unsupported !== "")
@@ -80,14 +86,15 @@ export function validate(request: SipMessage, identity: Identity, branches: Bran
   return null;
 }
 
-function hasLoop(request: SipMessage, identity: Identity, branches: BranchSigner): boolean {
+function hasLoop(request: SipMessage, identity: Identity, isLoop: (branch: string) => boolean): boolean {
   const { raw } = request;
+  if (!raw.includes(BRANCH_PREFIX)) return false; // no Via of ours: it was not here before
   for (let row = request.find(VIA); row >= 0; row = request.find(VIA, row + 1)) {
     const end = request.valueEnd(row);
     for (let at = request.valueStart(row); at < end; ) {
       const comma = endOfValue(raw, at, end);
       const via = parseVia(raw, at, comma);
-      if (identity.isMe(via.host, via.port) && branches.isLoop(via.branch, request)) return true;
+      if (identity.isMe(via.host, via.port) && isLoop(via.branch)) return true;
       at = comma + 1;
     }
   }

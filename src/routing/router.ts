@@ -71,8 +71,12 @@ export class Router {
   readonly #addresses: ReadonlySet<string>;
   readonly #rules: readonly Rule[];
 
+  /** Does any rule make its calls exempt from limits? */
+  readonly hasEmergency: boolean;
+
   /** @param config checked: every name that a route uses is a group */
   constructor(config: Pick<Config, "groups" | "routes">, dependencies: RouterDependencies) {
+    this.hasEmergency = config.routes.some((route) => route.emergency);
     this.#dependencies = dependencies;
     this.#sources = new SourceTable(
       config.groups.flatMap((group) => group.sources.map((network) => ({ network, group: group.name }))),

@@ -21,10 +21,11 @@ export function tiersOf<T extends Weighted>(targets: readonly T[]): T[][] {
 /**
  * Orders one tier by weight, as RFC 2782 has it: the chance to be next is the share of the weights that are left, and
  * those of weight 0 have together a chance of one in the sum of the others plus one.
- * @param random uniform in [0, 1); called once per target
+ * @param random uniform in [0, 1); called once per target, and not at all where there is no choice
  * @returns a new array of the same targets
  */
 export function orderByWeight<T extends Weighted>(tier: readonly T[], random: () => number): T[] {
+  if (tier.length === 1) return [...tier];
   const left = [...tier];
   const ordered: T[] = [];
   while (left.length > 0) {

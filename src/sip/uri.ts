@@ -34,6 +34,7 @@ export interface SipUri {
 
 /** Scheme of a URI in lower case, without the colon; "" where the text has none. */
 export function schemeOf(text: string): string {
+  if (text.startsWith("sip:")) return "sip";
   const colon = text.indexOf(":");
   if (colon <= 0 || !isIn(SCHEME_START, text.charCodeAt(0)) || spanOf(SCHEME, text, 0, colon) !== colon)
     return "";

@@ -10,16 +10,14 @@ type Lookup = NonNullable<SocketOptions["lookup"]>;
  * Addresses here are numeric always. Node's own look-up would take each through a tick of its own; with this one
  * bind, connect and send reach the kernel before they return. The family argument is unused by dgram.
  */
-const numericLookup: Lookup = (host, _options, done) => {
-  done(null, host, isIPv6(host) ? 6 : 4);
-};
+const lookup4: Lookup = (host, _options, done) => done(null, host, 4);
+const lookup6: Lookup = (host, _options, done) => done(null, host, 6);
 
 /** `reuseAddr` lets the connected sockets of targets share the listener's port. */
 function socketOptions(address: string, reuseAddr: boolean): SocketOptions {
-  const lookup = numericLookup;
   return isIPv6(address)
-    ? { type: "udp6", ipv6Only: true, reuseAddr, lookup }
-    : { type: "udp4", reuseAddr, lookup };
+    ? { type: "udp6", ipv6Only: true, reuseAddr, lookup: lookup6 }
+    : { type: "udp4", reuseAddr, lookup: lookup4 };
 }
 
 /**

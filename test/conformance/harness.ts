@@ -1,5 +1,4 @@
 /** A proxy with one listener a transport and family, one target, no rules and no network: what goes in and what comes out. */
-import { CallTable } from "../../src/calls/call-table.ts";
 import { FlowTokens } from "../../src/proxy/flow-token.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
@@ -9,6 +8,7 @@ import { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
 import { DEFAULT_TIMERS } from "../../src/sip/transaction/timer-settings.ts";
 import { parseUri } from "../../src/sip/uri.ts";
 import type { Flow, ListenerAddress } from "../../src/transport/flow.ts";
+import { callTable } from "../support/call-table.ts";
 
 const SECRETS = ["a secret of the conformance tests"];
 const LISTENERS: readonly ListenerAddress[] = [
@@ -44,13 +44,18 @@ export class ProxyHarness {
   constructor() {
     const log = { debug() {}, info() {}, warn() {} };
     this.proxy = new SipProxy({
-      transports: { send: (flow, text) => void this.sent.push({ flow, text }), isOpen: () => false },
+      transports: {
+        send: (flow, text) => void this.sent.push({ flow, text }),
+        isOpen: () => false,
+        alias: () => false,
+      },
       wheel: new TimerWheel(0, 10),
       now: () => 0,
       log,
-      calls: new CallTable(new TimerWheel(0, 10)),
+      calls: callTable(new TimerWheel(0, 10), []),
       identity: new Identity(LISTENERS, ALIASES),
       router: {
+        hasEmergency: false,
         classify: () => "peers",
         isTargetAddress: (address) => address === TARGET.address,
         plan: () => ({

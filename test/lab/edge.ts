@@ -35,7 +35,9 @@ export class Edge {
    */
   static async start(host: Host, yaml: string, options: EdgeOptions = {}): Promise<Edge> {
     const file = join(host.directory, `${host.name}.yaml`);
-    writeFileSync(file, yaml);
+    // A network namespace has no file system of its own: by default nodes of one name in two labs would meet.
+    const socket = `control: { socket: ${join(host.directory, `${host.name}.sock`)} }\n`;
+    writeFileSync(file, /^control:/m.test(yaml) ? yaml : `${yaml.trimEnd()}\n${socket}`);
     const command = process.env["TANDEM_LAB_COMMAND"]?.split(" ") ?? [process.execPath, main];
     const nice = options.ownMachine === true ? ["nice", "-n", `${OWN_MACHINE_NICENESS}`] : [];
     const edge = new Edge(host.start("tandem", [...nice, ...command, "run", "-c", file]));

@@ -52,6 +52,8 @@ export interface PbxOptions extends SippOptions {
   pauseMs?: number;
 }
 
+/** SIPp wants fewer open calls than file descriptors. */
+const OPEN_CALLS_MAX = 15_000;
 const STATISTICS_INTERVAL_S = "1";
 const scenarios = join(import.meta.dirname, "scenarios");
 
@@ -111,7 +113,16 @@ export function startCaller(host: Host, options: CallerOptions): Sipp {
   const { remote, calls, rate, talkMs = 0, number = "1000", patienceMs = 10_000 } = options;
   return new Sipp(host, options, [
     ...[`${bracketed(remote.address)}:${remote.port ?? 5060}`, "-m", `${calls}`, "-r", `${rate}`],
-    ...["-l", `${calls}`, "-d", `${talkMs}`, "-s", number, "-recv_timeout", `${patienceMs}`],
+    ...[
+      "-l",
+      `${Math.min(calls, OPEN_CALLS_MAX)}`,
+      "-d",
+      `${talkMs}`,
+      "-s",
+      number,
+      "-recv_timeout",
+      `${patienceMs}`,
+    ],
   ]);
 }
 

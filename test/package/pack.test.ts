@@ -54,7 +54,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function configuration(port: number): string {
+function configuration(port: number, folder: string): string {
   return [
     "node: packed",
     `listen: ["udp://127.0.0.1:${port}"]`,
@@ -63,6 +63,7 @@ function configuration(port: number): string {
     '  pbx: { sources: [], targets: ["sip:127.0.0.1:9"] }',
     "routes:",
     "  - { from: callers, to: pbx }",
+    `control: { socket: ${join(folder, "packed.sock")} }`,
     "",
   ].join("\n");
 }
@@ -133,7 +134,7 @@ describe("the package that npm pack makes", () => {
     if (fault !== null) return t.skip(fault);
     const port = await freePort();
     const file = join(folder, "tandem.yaml");
-    await writeFile(file, configuration(port));
+    await writeFile(file, configuration(port, folder));
     const output: string[] = [];
     node = spawn(command(), ["run", "-c", file], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
     node.stdout?.setEncoding("utf8").on("data", (text: string) => output.push(text));

@@ -1,5 +1,7 @@
 /** A proxy core in a world of its own: manual time, recorded sends, a configuration as a user writes it. */
-import { CallTable } from "../../src/calls/call-table.ts";
+
+import { callLimits } from "../../src/calls/call-limits.ts";
+import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
@@ -9,6 +11,7 @@ import { mix32 } from "../../src/sip/signing/mix.ts";
 import { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
 import { timersFrom } from "../../src/sip/transaction/timer-settings.ts";
 import type { Flow, ListenerAddress, SendFailure } from "../../src/transport/flow.ts";
+import { callTable } from "./call-table.ts";
 
 /** One message that the proxy sent. */
 export interface Sent {
@@ -35,6 +38,9 @@ routes:
   - { from: carriers, to: pbx }
 `;
 
+/** What the wall clock of a world shows when its own time is 0: 2026-11-23T09:00:00.000Z. */
+export const EPOCH = Date.UTC(2026, 10, 23, 9);
+
 /** Who calls in most tests. */
 export const CALLER: Flow = {
   transport: "udp",
@@ -48,14 +54,22 @@ export class ProxyWorld {
   now = 1_000;
   readonly sent: Sent[] = [];
   readonly open = new Set<string>();
+  /** Connections that the proxy made aliases for, with the port (RFC 5923). */
+  readonly aliases: [number, number][] = [];
   readonly logged: string[] = [];
   readonly wheel = new TimerWheel(this.now, 1);
-  readonly calls = new CallTable(this.wheel);
+  /** Accounts of the calls that have ended. */
+  readonly cdrs: Cdr[] = [];
+  readonly calls = callTable(this.wheel, this.cdrs, {
+    wall: () => EPOCH + this.now,
+    hangUp: (dialog) => this.proxy.hangUp(dialog),
+  });
   readonly proxy: SipProxy;
 
   /** @param own the listeners that there are, where they are not those of the configuration */
   constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[]) {
     const parsed = parseConfig(config, { file: "world.yaml", env: {} });
+    this.calls.configure({ limits: callLimits(parsed), maxDurationMs: parsed.calls.maxDurationMs });
     const { identity, groups, routes, timers, listen } = {
       ...parsed,
       ...(own === undefined ? {} : { listen: own }),
@@ -67,6 +81,7 @@ export class ProxyWorld {
       transports: {
         send: (flow, text) => this.record(flow, text),
         isOpen: (flow) => flow.transport === "udp" || this.open.has(`${flow.address}:${flow.port}`),
+        alias: (connection, port) => this.aliases.push([connection, port]) > 0,
       },
       wheel: this.wheel,
       now: () => this.now,
@@ -89,7 +104,7 @@ export class ProxyWorld {
     });
   }
 
-  private record(flow: Flow, text: string): void {
+  protected record(flow: Flow, text: string): void {
     const to = `${flow.transport}:${flow.address}:${flow.port}`;
     this.sent.push({ at: this.now, to, flow, text, message: parseMessage(text) });
   }

@@ -22,6 +22,8 @@ export class Via {
   /** Index after the name of an `rport` without value; -1 where there is none. */
   rportEnd = -1;
   maddr: string | null = null;
+  /** May requests to the sender go over the connection that this came by (RFC 5923 §5)? */
+  alias = false;
   /** Where the value stands in the text that it was read from. */
   start = 0;
   end = 0;
@@ -87,6 +89,7 @@ function takeParam(via: Via, text: string, param: { start: number; end: number; 
     case 5:
       if (equalsIgnoringCase(text, start, "rport")) via.rport ??= value;
       else if (equalsIgnoringCase(text, start, "maddr")) via.maddr ??= value;
+      else if (equalsIgnoringCase(text, start, "alias")) via.alias = true;
       break;
     case 6:
       if (equalsIgnoringCase(text, start, "branch")) via.branch ||= value;

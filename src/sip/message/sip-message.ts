@@ -2,6 +2,7 @@
 import { DIGIT, decimal, HOST, isIn, skipSpace, spanOf, TOKEN, trimEnd } from "../header/character.ts";
 import { addressParam, type NameAddress, parseNameAddress } from "../header/name-address.ts";
 import { parseVia, type Via } from "../header/via.ts";
+import { parseUri, type SipUri } from "../uri.ts";
 import {
   CALL_ID,
   CONTENT_LENGTH,
@@ -42,6 +43,7 @@ export class SipMessage {
   readonly headersEnd: number;
   private readonly table: readonly number[];
   private readonly repeated: number;
+  private uriRead: SipUri | null = null;
   private topViaRead: Via | null = null;
   private fromRead: NameAddress | null = null;
   private toRead: NameAddress | null = null;
@@ -64,6 +66,12 @@ export class SipMessage {
 
   get isRequest(): boolean {
     return this.status === 0;
+  }
+
+  /** The Request-URI, read once. @throws SipParseError where it is malformed or of another scheme than sip, sips, tel */
+  get requestUri(): SipUri {
+    this.uriRead ??= parseUri(this.uri);
+    return this.uriRead;
   }
 
   /** Body as it came, "" where there is none. */
@@ -258,6 +266,17 @@ interface StartLine {
  */
 export function parseMessage(raw: string): SipMessage {
   if (raw.length > MESSAGE_BYTES_MAX) throw tooLarge("message", MESSAGE_BYTES_MAX);
+  const message = parseOwn(raw);
+  if (message.headersEnd > HEAD_BYTES_MAX) throw tooLarge("header section", HEAD_BYTES_MAX);
+  if (message.rows > HEADERS_MAX) throw tooLarge("number of headers", HEADERS_MAX);
+  return message;
+}
+
+/**
+ * As {@link parseMessage}, without limits: for copies that we made ourselves, which are a few lines longer than what was let in.
+ * @throws SipParseError
+ */
+export function parseOwn(raw: string): SipMessage {
   const line = isResponse(raw) ? statusLine(raw) : requestLine(raw);
   const table: number[] = [];
   let at = line.next;
@@ -271,9 +290,7 @@ export function parseMessage(raw: string): SipMessage {
     repeated |= seen & bit;
     seen |= bit;
     at = end + 2;
-    if (at > HEAD_BYTES_MAX) throw tooLarge("header section", HEAD_BYTES_MAX);
   }
-  if (table.length > HEADERS_MAX * ROW) throw tooLarge("number of headers", HEADERS_MAX);
   const whole = cutAtContentLength(raw, table, at);
   return new SipMessage(line, whole, { table, headersEnd: at, repeated });
 }

@@ -4,12 +4,20 @@
  * (`docs/adr/0002-timer-wheel.md` has the measurement).
  */
 
-/** Something with one deadline. The links belong to the wheel. */
-export class TimerEntry {
+/** Something with one deadline. Tick and links belong to the wheel. */
+export interface Timed {
   /** Tick at which it fires; -1: in no slot. */
+  tick: number;
+  next: Timed | null;
+  previous: Timed | null;
+  wake(now: number): void;
+}
+
+/** A deadline of its own, with what is to be done. */
+export class TimerEntry implements Timed {
   tick = -1;
-  next: TimerEntry | null = null;
-  previous: TimerEntry | null = null;
+  next: Timed | null = null;
+  previous: Timed | null = null;
   readonly wake: (now: number) => void;
 
   constructor(wake: (now: number) => void) {
@@ -27,7 +35,7 @@ export class TimerWheel {
   readonly tickMs: number;
   private current: number;
   private readonly origin: number;
-  private readonly slots: (TimerEntry | null)[] = new Array(SLOTS * LEVELS).fill(null);
+  private readonly slots: (Timed | null)[] = new Array(SLOTS * LEVELS).fill(null);
   private count = 0;
 
   constructor(now: number, tickMs: number) {
@@ -44,7 +52,7 @@ export class TimerWheel {
   /**
    * Sets the entry's one deadline, replacing the former; `Infinity` cancels.
    */
-  schedule(entry: TimerEntry, at: number): void {
+  schedule(entry: Timed, at: number): void {
     if (at === Number.POSITIVE_INFINITY) {
       this.cancel(entry);
       return;
@@ -57,7 +65,7 @@ export class TimerWheel {
     this.link(entry);
   }
 
-  cancel(entry: TimerEntry): void {
+  cancel(entry: Timed): void {
     if (entry.tick < 0) return;
     this.unlink(entry);
     entry.tick = -1;
@@ -95,7 +103,7 @@ export class TimerWheel {
     let entry = this.slots[slot] ?? null;
     this.slots[slot] = null;
     while (entry !== null) {
-      const next: TimerEntry | null = entry.next;
+      const next: Timed | null = entry.next;
       this.link(entry);
       entry = next;
     }
@@ -109,7 +117,7 @@ export class TimerWheel {
     return 3 * SLOTS + (Math.floor(tick / SLOTS ** 3) & MASK);
   }
 
-  private link(entry: TimerEntry): void {
+  private link(entry: Timed): void {
     const slot = this.slotOf(entry.tick);
     const head = this.slots[slot] ?? null;
     entry.previous = null;
@@ -118,7 +126,7 @@ export class TimerWheel {
     this.slots[slot] = entry;
   }
 
-  private unlink(entry: TimerEntry): void {
+  private unlink(entry: Timed): void {
     if (entry.previous !== null) entry.previous.next = entry.next;
     else {
       // A head stands in one of the slots that its tick may have had when it was linked.

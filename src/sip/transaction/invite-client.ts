@@ -36,7 +36,7 @@ export function stepInviteClient(
   event: ClientEvent,
   context: { reliable: boolean; now: number; timers: TimerSettings },
 ): Step<InviteClientState, ClientEffect> {
-  const { reliable, now, timers } = context;
+  const { now } = context;
   switch (state.kind) {
     case "calling":
       switch (event.kind) {
@@ -69,11 +69,14 @@ export function stepInviteClient(
     case "terminated":
       return [state, NONE];
   }
+}
 
-  function final(status: number, at: { now: number }): Step<InviteClientState, ClientEffect> {
-    if (status < 300) return [{ kind: "accepted", timerM: at.now + timers.transactionMs }, DELIVER];
-    return [{ kind: "completed", timerD: reliable ? at.now : at.now + timers.dMs }, ACK_AND_DELIVER];
-  }
+function final(
+  status: number,
+  { reliable, now, timers }: { reliable: boolean; now: number; timers: TimerSettings },
+): Step<InviteClientState, ClientEffect> {
+  if (status < 300) return [{ kind: "accepted", timerM: now + timers.transactionMs }, DELIVER];
+  return [{ kind: "completed", timerD: reliable ? now : now + timers.dMs }, ACK_AND_DELIVER];
 }
 
 /** When the machine wants its next tick; `Infinity`: never. */

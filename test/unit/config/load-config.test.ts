@@ -102,7 +102,8 @@ describe("targets", () => {
 groups: { a: { targets: ["${uri}"] } }
 routes: [{ from: a, to: a }]
 `;
-      assert.deepEqual(parse(text).groups[0]?.targets, [{ uri, ...wanted, priority: 10, weight: 100 }]);
+      const defaults = { priority: 10, weight: 100, maxCalls: null, maxCallsPerSecond: null };
+      assert.deepEqual(parse(text).groups[0]?.targets, [{ uri, ...wanted, ...defaults }]);
     });
   }
 
@@ -283,11 +284,9 @@ describe("a file that can't be read", () => {
 
 test("the keys of later issues in the design's example are refused, each in words of its own", () => {
   const later = ["cluster", "redis", "role", "admin"].map((key) => `${key}: {}\n`).join("");
-  const text = `${GOOD.replace("  pbx:\n", "  pbx:\n    probe: {}\n    maxCalls: 5\n")}${later}`;
+  const text = `${GOOD.replace("  pbx:\n", "  pbx:\n    probe: {}\n")}${later}`;
   assert.deepEqual(
     problems(() => parse(text)).map(({ key, remedy }) => `${key}: ${/no support for/.test(remedy)}`),
-    ["groups.pbx.probe", "groups.pbx.maxCalls", "cluster", "redis", "role", "admin"].map(
-      (key) => `${key}: true`,
-    ),
+    ["groups.pbx.probe", "cluster", "redis", "role", "admin"].map((key) => `${key}: true`),
   );
 });

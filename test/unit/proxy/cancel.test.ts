@@ -139,8 +139,28 @@ describe("16.10 CANCEL", () => {
       world.receive(answer(message, 100), pbx(1));
       world.receive(request("CANCEL"));
       const sent = world.receive(answer(message, status), pbx(1));
-      assert.deepEqual(outline(sent), ["ACK pbx1", `${status === 503 ? 500 : status} caller`]);
+      assert.deepEqual(outline(sent), ["ACK pbx1", `${status === 408 ? 408 : 487} caller`]);
       assert.ok(outline(world.pass(70_000)).every((line) => !line.startsWith("INVITE")));
+    }
+  });
+
+  test("16.10: a 5xx after it tells the caller nothing of use: 487; a 4xx or 6xx goes up as it is", () => {
+    for (const [status, up] of [
+      [500, 487],
+      [503, 487],
+      [599, 487],
+      [404, 404],
+      [603, 603],
+    ] as const) {
+      const world = new ProxyWorld();
+      const { message } = world.invite();
+      world.receive(answer(message, 180), pbx(1));
+      world.receive(request("CANCEL"));
+      const sent = world.receive(answer(message, status), pbx(1));
+      assert.deepEqual(outline(sent), ["ACK pbx1", `${up} caller`]);
+      world.receive(request("ACK"));
+      world.pass(40_000);
+      assert.ok(world.idle);
     }
   });
 
@@ -163,6 +183,20 @@ describe("16.10 CANCEL", () => {
     };
     assert.deepEqual(keeps(31_999), ["CANCEL pbx1"]);
     assert.deepEqual(keeps(32_000), ["180 caller"], "forgotten");
+  });
+
+  test("16.10: a CANCEL that comes again is kept 64*T1 from then on, and takes no place of its own", () => {
+    const a = new ProxyWorld();
+    const { message } = a.invite();
+    const b = new ProxyWorld();
+    b.receive(request("CANCEL"));
+    for (let n = 1; n < KEPT_CANCELS_MAX; n++)
+      b.proxy.receive(request("CANCEL", { via: `SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK${n}` }), CALLER);
+    b.pass(31_000);
+    b.receive(request("CANCEL"));
+    assert.equal(b.count("cancel.over-limit"), 0);
+    b.pass(20_000);
+    assert.deepEqual(outline(b.receive(answer(message, 180), pbx(1))), ["CANCEL pbx1"]);
   });
 
   test("16.10: a stranger's CANCEL is not kept", () => {

@@ -256,12 +256,12 @@ describe("requests too large for UDP (RFC 3261 §18.1.1)", () => {
       world.pass(600_001);
       assert.equal(world.invite({ ...later, callId: "c3", via: `${later.via}c` }).to, "tcp:10.1.0.11:5060");
     });
-    test(`TCP stays silent: the same target by UDP, then the next (${targets} targets)`, () => {
+    test(`TCP stays silent: the next target, and only the last one again by UDP (${targets} targets)`, () => {
       const world = new ProxyWorld(targets === 3 ? config : config.replace(/ {6}- .*1[23].*\n/g, ""));
       world.invite(BIG);
-      assert.deepEqual(outline(world.pass(2_000)), ["INVITE pbx1"]);
-      const next = invites(world.pass(2_000)).filter((line) => line !== "INVITE pbx1");
-      assert.deepEqual(next, targets === 3 ? ["INVITE tcp:10.1.0.12:5060"] : []);
+      const next = [...new Set(invites(world.pass(9_000)))];
+      const others = ["INVITE tcp:10.1.0.12:5060", "INVITE tcp:10.1.0.13:5060", "INVITE pbx3"];
+      assert.deepEqual(next, targets === 3 ? others : ["INVITE pbx1"]);
     });
   }
   test("an answer over TCP is an answer", () => {

@@ -272,6 +272,15 @@ describe("RFC 3581 rport and RFC 3261 §18.2.1 received", () => {
     });
   }
 
+  test("maddr of a stranger is not followed: nobody aims our refusals at others", () => {
+    const via = "SIP/2.0/UDP 203.0.113.9;maddr=203.0.113.77;branch=z9hG4bKx";
+    const sent = new ProxyWorld().receive(request("INVITE", { via }), { ...CALLER, address: "203.0.113.9" });
+    assert.deepEqual(
+      sent.map(({ to, message }) => [to, message.status]),
+      [["udp:203.0.113.9:5060", 403]],
+    );
+  });
+
   test("a stream: back on its connection, else to the port of sent-by", () => {
     const world = new ProxyWorld();
     const phone = { ...CALLER, transport: "tcp" as const, listener: 1, port: 40_000, connection: 9 };

@@ -9,6 +9,7 @@ import {
   outline,
   ProxyWorld,
   pbx,
+  request,
   type Sent,
   WORLD_CONFIG,
 } from "../../support/proxy-world.ts";
@@ -130,19 +131,47 @@ describe("the late 200 of an abandoned branch", () => {
     assert.equal(world.proxy.status().ownRequests, 2);
   });
 
-  test("without a Contact there is no dialog to end: counted", () => {
-    const world = new ProxyWorld();
-    const first = world.invite();
-    world.pass(2_000);
-    assert.deepEqual(world.receive(answer(first.message, 200).replace(/Contact:.*\r\n/, ""), pbx(1)), []);
-    assert.equal(world.count("late-answer.without-contact"), 1);
-  });
+  const withoutContact = (text: string): string => text.replace(/Contact:.*\r\n/, "");
+  const withContact = (value: string) => (text: string) =>
+    text.replace(/Contact:.*\r\n/, `Contact: ${value}\r\n`);
+  for (const [name, change] of [
+    ["no Contact", withoutContact],
+    ["half a Contact", withContact("<sip:bob@")],
+    ["a folded Contact", withContact("<sip:bob@10.1.0.66\r\n ;x=1>")],
+    ["a blank in the Contact", withContact("<sip:bob@10.1.0.66 SIP/2.0>")],
+    ["an empty Contact", withContact("")],
+    ["a Contact of another scheme", withContact("<mailto:bob@example.com>")],
+    ["half a Record-Route", (text: string) => text.replace("Contact:", "Record-Route: <sip:a@\r\nContact:")],
+  ] as const) {
+    test(`${name}: the call ends all the same, by the To URI and to where the 200 came from`, () => {
+      const world = new ProxyWorld();
+      const first = world.invite();
+      world.pass(2_000);
+      const sent = world.receive(change(answer(first.message, 200)), pbx(1));
+      assert.deepEqual(outline(sent), ["ACK pbx1", "BYE pbx1"]);
+      for (const { message } of sent) {
+        assert.equal(message.uri, "sip:bob@edge.example");
+        assert.match(message.raw, /^(?:ACK|BYE) \S+ SIP\/2\.0\r\nVia: /);
+      }
+      assert.equal(world.proxy.status().pending, 1);
+    });
+  }
 
-  test("a malformed Contact is counted, and the proxy lives", () => {
-    const { world, sent } = late({ contact: "<sip:bob@" });
-    assert.deepEqual(sent, []);
-    assert.equal(world.proxy.status().pending, 1);
-  });
+  for (const to of [
+    "<sip:bob@edge.example\r\n ;x=1>",
+    "<sip:bob@edge.example SIP/2.0>",
+    "<urn:service:sos>",
+  ]) {
+    test(`a To URI that is none either, ${JSON.stringify(to)}: a start line all the same`, () => {
+      const world = new ProxyWorld();
+      const first = world.invite();
+      world.pass(2_000);
+      const text = withoutContact(answer(first.message, 200)).replace(/To: <.*>/, `To: ${to}`);
+      const sent = world.receive(text, pbx(1));
+      assert.deepEqual(outline(sent), ["ACK pbx1", "BYE pbx1"]);
+      for (const { message } of sent) assert.match(message.raw, /^(?:ACK|BYE) \S+ SIP\/2\.0\r\nVia: /);
+    });
+  }
 
   test("after the final of the call: the same", () => {
     const world = new ProxyWorld(
@@ -185,4 +214,73 @@ test("own requests are bounded: past the bound the answer is ACKed, its BYE left
   assert.equal(world.proxy.status().ownRequests, OWN_REQUESTS_MAX);
   world.pass(70_000);
   assert.ok(world.proxy.status().ownRequests === 0);
+});
+
+describe("the late 200 of a re-INVITE: ACK only, as the call itself goes on (§14.1)", () => {
+  const again = (): { world: ProxyWorld; second: Sent } => {
+    const world = new ProxyWorld();
+    const invite = world.invite();
+    world.receive(answer(invite.message, 200), pbx(1));
+    return { world, second: only(world.inDialog("INVITE", invite), "INVITE") };
+  };
+
+  test("refused by ICMP, and answered after all", () => {
+    const { world, second } = again();
+    assert.deepEqual(outline(world.fail(second.flow)), ["503 caller"]);
+    assert.deepEqual(outline(world.receive(answer(second.message, 200), pbx(1))), ["ACK pbx1"]);
+    assert.equal(world.calls.size, 1);
+  });
+
+  test("timed out, and answered after all", () => {
+    const { world, second } = again();
+    assert.deepEqual(outline(world.pass(32_000)).slice(-1), ["408 caller"]);
+    assert.deepEqual(outline(world.receive(answer(second.message, 200), pbx(1))), ["ACK pbx1"]);
+  });
+
+  test("cancelled at another node, and answered after all", () => {
+    const { world, second } = again();
+    const b = new ProxyWorld();
+    const cancel = request("CANCEL", {
+      via: "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKINVITE;rport",
+      toTag: "b1",
+      cseq: 2,
+    });
+    assert.deepEqual(outline(b.receive(cancel)), ["481 caller"]);
+    assert.deepEqual(outline(b.receive(answer(second.message, 200), pbx(1))), ["ACK pbx1"]);
+    assert.equal(world.calls.size, 1);
+  });
+});
+
+describe("a 200 that comes again when its branch has ended (Timer M), while another keeps the context", () => {
+  /** PBX 1 stayed silent, PBX 2 answered, and PBX 1's late 100 is the reason why it is cancelled for long. */
+  const answered = (): { world: ProxyWorld; first: Sent; second: Sent } => {
+    const world = new ProxyWorld();
+    const first = world.invite();
+    const second = only(world.pass(2_000).slice(-1), "INVITE");
+    world.receive(answer(second.message, 200, { tag: "b2" }), pbx(2));
+    world.pass(29_000);
+    assert.deepEqual(outline(world.receive(answer(first.message, 100), pbx(1))), ["CANCEL pbx1"]);
+    world.pass(10_000);
+    assert.equal(world.proxy.status().contexts, 1);
+    return { world, first, second };
+  };
+
+  test("§13.3.1.4: the winner's goes up, as the caller's ACK may have been lost", () => {
+    const { world, second } = answered();
+    const sent = world.receive(answer(second.message, 200, { tag: "b2" }), pbx(2));
+    assert.deepEqual(outline(sent), ["200 caller"]);
+  });
+
+  test("§13.2.2.4: that of a branch which was ended is ended once more, and takes nothing from the one that rings", () => {
+    const world = new ProxyWorld();
+    const first = world.invite();
+    const second = only(world.pass(2_000).slice(-1), "INVITE");
+    world.receive(answer(second.message, 180, { tag: "b2" }), pbx(2));
+    const text = answer(first.message, 200);
+    assert.deepEqual(outline(world.receive(text, pbx(1))), ["ACK pbx1", "BYE pbx1"]);
+    world.pass(40_000);
+    assert.deepEqual(outline(world.receive(text, pbx(1))), ["ACK pbx1", "BYE pbx1"]);
+    const won = world.receive(answer(second.message, 200, { tag: "b2" }), pbx(2));
+    assert.deepEqual(outline(won), ["200 caller"]);
+  });
 });

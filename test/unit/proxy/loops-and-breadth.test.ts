@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MAX_BREADTH_DEFAULT } from "../../../src/proxy/validation.ts";
+import type { Flow } from "../../../src/transport/flow.ts";
 import {
   answer,
   linesOf,
@@ -15,6 +16,31 @@ import {
 } from "../../support/proxy-world.ts";
 
 const LOOPING = WORLD_CONFIG.replace("from: carriers", "from: [carriers, pbx]");
+
+/** A caller of the same peer group as the target that sends the request back. */
+const CALLER_AT_PBX: Flow = {
+  transport: "udp",
+  listener: 0,
+  address: "10.1.0.20",
+  port: 5060,
+  connection: 0,
+};
+
+/** How its INVITE arrives at PBX 1. */
+function fromPbx(world: ProxyWorld): Sent {
+  return world.invite({ via: "SIP/2.0/UDP 10.1.0.20:5060;branch=z9hG4bKcarol1" }, CALLER_AT_PBX);
+}
+
+/** Calls go through a filter, which sends them back as they are. */
+const FILTERED = WORLD_CONFIG.replace(
+  "routes:\n  - { from: carriers, to: pbx }",
+  '  filter: { sources: [10.3.0.0/24], targets: ["sip:10.3.0.1;transport=udp"] }\n' +
+    "routes:\n  - { from: carriers, to: filter }\n  - { from: filter, to: pbx }",
+);
+
+function ownVia(sent: readonly Sent[]): string {
+  return linesOf(only(sent, "INVITE").message, "via")[0] ?? "";
+}
 
 /** What PBX 1 makes of a request that it sends back to us. */
 function returned(invite: Sent, change: (text: string) => string = (text) => text): string {
@@ -67,21 +93,44 @@ describe("16.3 item 4 and RFC 5393 §4.2: loops and spirals", () => {
   for (const [name, change, loop] of rows) {
     test(`16.3 item 4: ${name}${loop ? ": 482" : ""}`, () => {
       const world = new ProxyWorld(LOOPING);
-      const [first, ...rest] = world.receive(returned(world.invite(), change), pbx(1));
-      const toTagged = change(
-        returned(world.invite({ callId: "z", via: "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKz" })),
-      ).includes(">;tag=x");
-      const expected = toTagged ? 481 : loop ? 482 : 100;
+      const text = returned(fromPbx(world), change);
+      const [first, ...rest] = world.receive(text, pbx(1));
+      const expected = text.includes(">;tag=x") ? 481 : loop ? 482 : 100;
       assert.equal(first?.message.status, expected);
       assert.equal(rest.length, expected === 100 ? 1 : 0);
     });
   }
 
   test("16.3 item 4: any node of the cluster sees the loop, after a change of secret, too", () => {
-    const text = returned(new ProxyWorld(LOOPING).invite());
+    const text = returned(fromPbx(new ProxyWorld(LOOPING)));
     assert.equal(new ProxyWorld(LOOPING).receive(text, pbx(1))[0]?.message.status, 482);
     const renewed = LOOPING.replace("[0123456789abcdef]", "[new-secret-of-today, 0123456789abcdef]");
     assert.equal(new ProxyWorld(renewed).receive(text, pbx(1))[0]?.message.status, 482);
+  });
+
+  test("16.3 item 4: back from another peer group, for which other rules hold: a spiral; round once more: 482", () => {
+    const world = new ProxyWorld(LOOPING);
+    const spiral = only(world.receive(returned(world.invite()), pbx(1)), "INVITE");
+    assert.equal(spiral.to, "udp:10.1.0.11:5060");
+    const again = returned(spiral).replace("z9hG4bKpbx1", "z9hG4bKpbx2");
+    assert.deepEqual(outline(world.receive(again, pbx(1))), ["482 pbx1"]);
+  });
+
+  test("16.3 item 4: through a filter and back with the same Request-URI is no loop", () => {
+    const world = new ProxyWorld(FILTERED);
+    const invite = world.invite({ uri: "sip:bob@far.example" });
+    assert.deepEqual([invite.to, invite.message.uri], ["udp:10.3.0.1:5060", "sip:bob@far.example"]);
+    const filter: Flow = { ...CALLER_AT_PBX, address: "10.3.0.1" };
+    const passed = invite.text.replace(
+      "\r\n",
+      "\r\nVia: SIP/2.0/UDP 10.3.0.1:5060;branch=z9hG4bKfilter1\r\n",
+    );
+    const sent = world.receive(passed, filter);
+    assert.deepEqual(outline(sent), ["100 udp:10.3.0.1:5060", "INVITE pbx1"]);
+    const again = passed
+      .replace("z9hG4bKfilter1", "z9hG4bKfilter2")
+      .replace("\r\n", `\r\nVia: ${ownVia(sent)}\r\n`);
+    assert.equal(world.receive(again, filter)[0]?.message.status, 482, "from the filter once more");
   });
 
   test("16.3 item 4: a spiral gets a branch of its own, and its answer goes both ways up", () => {

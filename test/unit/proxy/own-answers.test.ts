@@ -1,7 +1,16 @@
 // What the proxy answers as itself: OPTIONS (RFC 3261 §11), and new calls while it drains.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { answer, linesOf, only, outline, ProxyWorld, pbx, request } from "../../support/proxy-world.ts";
+import {
+  answer,
+  linesOf,
+  only,
+  outline,
+  ProxyWorld,
+  pbx,
+  request,
+  WORLD_CONFIG,
+} from "../../support/proxy-world.ts";
 
 describe("OPTIONS", () => {
   const mine = [
@@ -55,6 +64,19 @@ describe("draining", () => {
     world.receive(answer(second.message, 200), pbx(2));
     assert.deepEqual(outline(world.inDialog("INVITE", first)), ["100 caller", "INVITE pbx1"]);
     assert.deepEqual(outline(world.inDialog("BYE", first, { cseq: 3 })), ["BYE pbx1"]);
+  });
+  test("an emergency call is served to the last", () => {
+    const world = new ProxyWorld(
+      WORLD_CONFIG.replace(
+        "routes:",
+        'routes:\n  - { from: carriers, number: "^911$", to: pbx, emergency: true }',
+      ),
+    );
+    world.proxy.drain();
+    const uri = "sip:911@edge.example";
+    assert.deepEqual(outline(world.receive(request("INVITE", { uri }))), ["100 caller", "INVITE pbx1"]);
+    const via = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother";
+    assert.deepEqual(outline(world.receive(request("INVITE", { via, callId: "other" }))), ["503 caller"]);
   });
   test("status tells what is pending", () => {
     const world = new ProxyWorld();

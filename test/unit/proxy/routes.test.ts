@@ -120,11 +120,17 @@ describe("16.5 request targets", () => {
     assert.equal(invite.to, "udp:10.1.0.11:5060");
     assert.match(invite.message.uri, /^sip:Bob@far\.example:5070;x=Y$/i);
   });
-  test("16.5: tel becomes a SIP URI at the target; # is escaped", () => {
+  test("16.5: tel becomes a SIP URI at the target, its parameters in the user part (§19.1.6); # is escaped", () => {
     const plain = new ProxyWorld().invite({ uri: "tel:+1-555-123" });
     assert.equal(plain.message.uri, "sip:+1-555-123@10.1.0.11;transport=udp;user=phone");
     const hash = new ProxyWorld().invite({ uri: "tel:*21#;phone-context=example.com" });
-    assert.equal(hash.message.uri, "sip:*21%23@10.1.0.11;transport=udp;user=phone");
+    assert.equal(hash.message.uri, "sip:*21%23;phone-context=example.com@10.1.0.11;transport=udp;user=phone");
+  });
+  test("16.5: what a tel parameter may have and a user part may not is escaped (§25.1)", () => {
+    const { message } = new ProxyWorld().invite({ uri: "tel:7042;phone-context=example.com;x=[a:b]" });
+    const user = "7042;phone-context=example.com;x=%5Ba%3Ab%5D";
+    assert.equal(message.uri, `sip:${user}@10.1.0.11;transport=udp;user=phone`);
+    assert.equal(message.requestUri.user, user);
   });
   test("16.5: nobody here by that name: 404 where no rule matches", () => {
     const world = new ProxyWorld(

@@ -146,6 +146,15 @@ describe("16.11 responses of a transaction that another node began", () => {
     }
   });
 
+  test("16.11: over a stream to sent-by, as the port of rport was of a connection that only the other node had (§18.2.2)", () => {
+    const via = "SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKt;rport";
+    const phone = { ...CALLER, transport: "tcp" as const, listener: 1, port: 40_123, connection: 7 };
+    const { message } = new ProxyWorld().invite({ via }, phone);
+    assert.match(linesOf(message, "via")[1] ?? "", /;rport=40123/);
+    const sent = new ProxyWorld().receive(answer(message, 200), pbx(1));
+    assert.deepEqual(outline(sent), ["200 tcp:192.0.2.1:5070"]);
+  });
+
   test("16.11: of a BYE, too", () => {
     const a = new ProxyWorld();
     const bye = only(a.inDialog("BYE", a.invite()), "BYE");

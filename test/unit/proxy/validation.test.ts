@@ -34,8 +34,13 @@ const ROWS: readonly Row[] = [
     answer: 400,
   },
   {
-    name: "16.3 item 1: a Via below without branch and host",
+    name: "16.3 item 1: a Via below without branch and host, where none can be ours: not read, not ours to mend",
     parts: { more: ["Via: SIP/2.0/UDP"] },
+    answer: null,
+  },
+  {
+    name: "16.3 item 1: a Via below without branch and host, where one may be ours",
+    parts: { more: ["Via: SIP/2.0/UDP", "Via: SIP/2.0/UDP a.example;branch=z9hG4bK1"] },
     answer: 400,
   },
   {

@@ -108,13 +108,13 @@ describe("weighted (RFC 2782)", () => {
     );
   });
 
-  test("a permutation of the same targets, one draw each, for any draws", () => {
+  test("a permutation of the same targets, one draw each where there is a choice, for any draws", () => {
     const anyDraw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     fc.assert(
       fc.property(anyTargets, fc.array(anyDraw, { minLength: 12, maxLength: 12 }), (targets, numbers) => {
         let drawn = 0;
         const ordered = orderByWeight(targets, () => numbers[drawn++] ?? 0);
-        assert.equal(drawn, targets.length);
+        assert.equal(drawn, targets.length === 1 ? 0 : targets.length);
         assert.equal(ids(ordered.toSorted((a, b) => targets.indexOf(a) - targets.indexOf(b))), ids(targets));
       }),
     );

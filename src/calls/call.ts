@@ -1,0 +1,149 @@
+/** One call as the table holds it: flat and small, as there may be a hundred thousand. */
+import { flat } from "../sip/flat.ts";
+import type { Timed } from "../sip/timer/timer-wheel.ts";
+import type { CdrAttempt, EndedBy } from "./cdr.ts";
+
+/** What the first INVITE says. Header values are unfolded and hold no line end. */
+export interface CallFacts {
+  /** Ingress peer group. */
+  readonly group: string;
+  /** Values of From and To, URI of Contact, Record-Route of those before us, Request-URI; address and port of the sender. */
+  readonly from: string;
+  readonly to: string;
+  readonly contact: string;
+  readonly routes: string;
+  readonly requested: string;
+  readonly source: string;
+  readonly cseq: number;
+}
+
+/** What the 2xx says: To with the callee's tag, URI of its Contact, and the route set behind us in the caller's order. */
+export interface AnswerFacts {
+  readonly to: string;
+  readonly contact: string;
+  readonly routes: string;
+  /** Seconds of Session-Expires; 0: no session timer (RFC 4028). */
+  readonly sessionSeconds: number;
+}
+
+/** What a 2xx to a re-INVITE or UPDATE says of both sides; a Contact that is "" stays as it was. */
+export interface RefreshFacts {
+  readonly sessionSeconds: number;
+  readonly callerContact: string;
+  readonly calleeContact: string;
+}
+
+export class Call implements Timed {
+  tick = -1;
+  next: Timed | null = null;
+  previous: Timed | null = null;
+  /** Call-ID, space, the caller's tag: what identifies the call from its first message on. */
+  readonly key: string;
+  readonly group: string;
+  /** Fields of {@link CallFacts} behind each other: one string costs less than seven. */
+  facts: string;
+  /** INVITEs of the call that are unanswered: several where it was forked before us (RFC 3261 §16.7 item 6). */
+  legs = 1;
+  /** Fields of {@link AnswerFacts}, "" before the answer. */
+  answer = "";
+  /** Id of the target that has it now; "" before the first is tried. */
+  target = "";
+  targetGroup = "";
+  attempts: CdrAttempt[] = [];
+  /** Milliseconds since the epoch; 0: not yet. */
+  readonly startedAt: number;
+  rangAt = 0;
+  answeredAt = 0;
+  /** Monotonic: end of the session unless refreshed, and of the call whatever happens. */
+  sessionEnds = Number.POSITIVE_INFINITY;
+  endsAt = Number.POSITIVE_INFINITY;
+  /** Who sent a BYE or CANCEL, and its Reason. */
+  hungUpBy: EndedBy | null = null;
+  reason = "";
+  /** CSeq number of the INVITE that began it. */
+  readonly firstCseq: number;
+  /** Last CSeq number of each side. */
+  callerCseq: number;
+  calleeCseq = 0;
+  private readonly due: (call: Call, now: number) => void;
+
+  constructor(
+    key: string,
+    facts: CallFacts,
+    parts: { startedAt: number; due: (call: Call, now: number) => void },
+  ) {
+    this.key = key;
+    this.group = facts.group;
+    const { from, to, contact, routes, requested, source } = facts;
+    this.facts = joined([from, to, contact, routes, requested, source]);
+    this.firstCseq = facts.cseq;
+    this.callerCseq = facts.cseq;
+    this.startedAt = parts.startedAt;
+    this.due = parts.due;
+  }
+
+  get isAnswered(): boolean {
+    return this.answer !== "";
+  }
+
+  wake(now: number): void {
+    this.due(this, now);
+  }
+}
+
+/** Values in one flat string: what is stored must not keep a whole message alive behind a slice. */
+export function joined(values: readonly string[]): string {
+  let text = "";
+  for (const value of values) text += `${value}\n`;
+  return flat(text);
+}
+
+/** A target refresh moves the ends of a dialog (§12.2). */
+export function moveEnds(call: Call, { callerContact, calleeContact }: RefreshFacts): void {
+  const { callerContact: caller, calleeContact: callee } = dialogOf(call);
+  if (callerContact !== "" && callerContact !== caller) {
+    call.facts = joined(call.facts.split("\n").with(CALLER_CONTACT_AT, callerContact));
+  }
+  if (calleeContact !== "" && calleeContact !== callee) {
+    call.answer = joined(call.answer.split("\n").with(CALLEE_CONTACT_AT, calleeContact));
+  }
+}
+
+const CALLER_CONTACT_AT = 2;
+const CALLEE_CONTACT_AT = 1;
+
+/** The dialog of a call as both its ends see it: all that a BYE to either needs (RFC 3261 §12.2.1.1). */
+export interface CallDialog {
+  readonly callId: string;
+  /** Values of From and To of a request that the caller sends; the other way round they change places. */
+  readonly caller: string;
+  readonly callee: string;
+  /** URIs. */
+  readonly callerContact: string;
+  readonly calleeContact: string;
+  /** Comma-separated Route values from us to each side; "" for none. */
+  readonly callerRoutes: string;
+  readonly calleeRoutes: string;
+  readonly callerCseq: number;
+  readonly calleeCseq: number;
+}
+
+export function dialogOf(call: Call): CallDialog {
+  const [caller = "", , callerContact = "", callerRoutes = ""] = call.facts.split("\n");
+  const [callee = "", calleeContact = "", calleeRoutes = ""] = call.answer.split("\n");
+  return {
+    callId: callIdOf(call),
+    caller,
+    callee,
+    callerContact,
+    calleeContact,
+    callerRoutes,
+    calleeRoutes,
+    callerCseq: call.callerCseq,
+    calleeCseq: call.calleeCseq,
+  };
+}
+
+export function callIdOf(call: Call): string {
+  return call.key.slice(0, call.key.lastIndexOf(" "));
+}

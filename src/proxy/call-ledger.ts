@@ -1,0 +1,55 @@
+/** Who keeps account of the calls, as the proxy tells of them. The key is Call-ID, space and the caller's tag. */
+
+/** What the first INVITE says; header values hold no line end. */
+export interface LedgerFacts {
+  readonly group: string;
+  readonly from: string;
+  readonly to: string;
+  readonly contact: string;
+  readonly routes: string;
+  readonly requested: string;
+  readonly source: string;
+  readonly cseq: number;
+}
+
+/** What the 2xx says; `sessionSeconds` 0: no session timer. */
+export interface LedgerAnswer {
+  readonly to: string;
+  readonly contact: string;
+  readonly routes: string;
+  readonly sessionSeconds: number;
+}
+
+/** What a 2xx to a re-INVITE or UPDATE says: the URIs of both Contacts, "" where one stays as it was. */
+export interface LedgerRefresh {
+  readonly sessionSeconds: number;
+  readonly callerContact: string;
+  readonly calleeContact: string;
+}
+
+/** How a call ended that no BYE ended. */
+export type LedgerEnd = "cancel" | "refused" | "timeout" | "dialog-lost";
+
+export interface CallLedger {
+  /** May one more call begin? */
+  admits(now: number): boolean;
+  /** May the call go to this target of this group? */
+  mayTry(key: string, target: string, group: string, now: number): boolean;
+  /** A call's first INVITE is about to be forwarded. */
+  began(key: string, facts: LedgerFacts, now: number): void;
+  /** It goes to this target now. */
+  tried(key: string, target: string, group: string, now: number): void;
+  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void;
+  /** A provisional above 100 went up. */
+  rang(key: string): void;
+  /** A 2xx went up. */
+  answered(key: string, facts: LedgerAnswer, now: number): void;
+  /** Another final response went up. */
+  failed(key: string, end: { status: number; by: LedgerEnd; reason: string }): void;
+  /** A request inside the dialog. */
+  seen(key: string, request: { byCaller: boolean; cseq: number; bye: boolean; reason: string }): void;
+  /** A re-INVITE or UPDATE was answered by a 2xx. */
+  refreshed(key: string, facts: LedgerRefresh, now: number): void;
+  /** A BYE was answered, or the dialog proved to be gone. */
+  ended(key: string, by: LedgerEnd | null): void;
+}

@@ -1,0 +1,42 @@
+// docs/performance.md: the part between the markers is written by the benchmark, all else by people.
+
+export const BEGIN = "<!-- bench:begin (npm run bench writes what is between these marks) -->";
+export const END = "<!-- bench:end -->";
+
+/** The document as it is before anybody wrote in it. */
+export const EMPTY_DOCUMENT = `# Performance
+
+\`npm run bench\` measures Tandem beside Kamailio and a bare forwarder in one run and writes the tables and the chart
+below; it takes some ten minutes, needs root, Linux and two cores that have nothing else to do.
+\`npm run bench -- --quick\` takes one minute and writes nothing; \`--profile\` shows where the time goes.
+
+${BEGIN}
+${END}
+
+## How it is measured
+
+- One call: INVITE of 1.2 kB, 100, 180, 200, ACK, a tenth of a second, BYE, 200, by SIPp over UDP: 7 packets into the proxy, 7 out.
+- A network namespace of its own, loopback. The proxy alone on one core, SIPp as caller and callee on the other. Receive
+  buffers of 4 MB: where they are smaller every proxy looks worse than it is.
+- Kamailio of Debian: stateful (tm), record-routing, dialog tracking, one UDP worker. *default* is Debian's debugging
+  allocator (qm), *fm* the one for production (\`-x fm -X fm\`). Tandem: call table and call records on, log at \`info\`.
+- *Processor time*: user and system time of the whole process tree, from /proc, over the calls of a window. Every proxy is
+  started anew in each of three rounds, and the proxies take turns.
+- *Highest clean rate*: steps of two and a half seconds; clean is when failed calls and messages sent again are below 0.1% of the calls.
+- *Answer delay*: INVITE sent to 200 received at the caller, SIPp's and the callee's own time included (the bare forwarder shows it).
+- *Memory an open call*: growth of the proportional set size from 5,000 to 20,000 calls that are up, each taken 36 s after the last message,
+  with nothing forced. *Work after the last message* is the processor time of those 36 s a call, idle time taken off.
+- *Longest pause*: perf_hooks' \`monitorEventLoopDelay\`, its own 10 ms taken off.
+- SIPp begins calls in bursts, one a tick of the kernel (4 ms where that has 250 a second).
+`;
+
+/**
+ * Puts the generated part into the document.
+ * @throws Error when the marks are missing or the wrong way round: nobody's words are to be lost
+ */
+export function withGenerated(document: string, generated: string): string {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin === -1 || end < begin) throw new Error(`docs/performance.md lacks the marks ${BEGIN} and ${END}`);
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${generated}\n\n${document.slice(end)}`;
+}

@@ -1,0 +1,144 @@
+// Measurements of one proxy: processor time a call in a window of steady load, and its highest clean rate.
+import type { BenchHost } from "./bench-host.ts";
+import { percentile } from "./figures.ts";
+import { Load } from "./load.ts";
+import { processorTime } from "./process-tree.ts";
+import { type Found, highestCleanRate, type Verdict } from "./rate-search.ts";
+import {
+  addressesOf,
+  assertAlive,
+  type LoopWindow,
+  type Subject,
+  type SubjectName,
+  startSubject,
+} from "./subjects.ts";
+
+/** Failures and retransmissions as a share of the calls, below which a rate is clean. */
+export const TROUBLE_MAX = 0.001;
+const PROBE_S = 2.5;
+const RATE_MAX = 9_000;
+/** A core that is busy for so much of the time has reached its end. */
+const FULL_MIN = 0.85;
+/** Calls begun, as a share of those asked for. */
+const OFFERED_MIN = 0.97;
+
+/** A running proxy with its callee. */
+export interface Bench {
+  host: BenchHost;
+  subject: Subject;
+  load: Load;
+}
+
+export interface WindowFigures {
+  rate: number;
+  /** Microseconds of the processor a call. */
+  userUs: number;
+  kernelUs: number;
+  /** Shares of the calls. */
+  failed: number;
+  retransmissions: number;
+  /** Milliseconds from INVITE to 200; NaN when not asked for. */
+  answerP50Ms: number;
+  answerP99Ms: number;
+  loop: LoopWindow | null;
+  /** Share of the window in which something else had the proxy's core. */
+  disturbed: number;
+}
+
+export async function startBench(
+  host: BenchHost,
+  name: SubjectName,
+  options: { profile?: boolean } = {},
+): Promise<Bench> {
+  const addresses = addressesOf(0);
+  const place = { addresses, directory: host.directory, otherCheckout: host.otherCheckout };
+  const subject = await startSubject({
+    ...place,
+    ...options,
+    name,
+    start: (label, argv, more) => host.startProxy(label, argv, more),
+  });
+  const load = await Load.start({
+    ...place,
+    start: (label, argv, more) => host.startLoad(label, argv, more),
+  });
+  return { host, subject, load };
+}
+
+export async function stopBench({ subject, load }: Bench): Promise<void> {
+  load.stop();
+  await subject.program.stop();
+}
+
+export async function measureWindow(
+  { host, subject, load }: Bench,
+  plan: { rate: number; seconds: number; answerTimes?: boolean },
+): Promise<WindowFigures> {
+  const { pid } = subject.program;
+  subject.openWindow();
+  const startedAt = performance.now();
+  const coreBefore = host.coreTime("proxy");
+  const before = processorTime(pid);
+  const result = await load.step(plan);
+  const after = processorTime(pid);
+  const core = host.coreTime("proxy");
+  assertAlive(subject);
+  const windowUs = (performance.now() - startedAt) * 1_000;
+  const loop = await subject.closeWindow();
+  const calls = Math.max(1, result.offered);
+  const userUs = after.userUs - before.userUs;
+  const kernelUs = after.kernelUs - before.kernelUs;
+  const othersUs = core.busyUs - coreBefore.busyUs - userUs - kernelUs + core.stolenUs - coreBefore.stolenUs;
+  return {
+    rate: plan.rate,
+    userUs: userUs / calls,
+    kernelUs: kernelUs / calls,
+    failed: result.failed / calls,
+    retransmissions: result.retransmissions / calls,
+    answerP50Ms: percentile(result.answerTimesMs, 0.5),
+    answerP99Ms: percentile(result.answerTimesMs, 0.99),
+    loop,
+    disturbed: Math.max(0, othersUs / windowUs),
+  };
+}
+
+/** One step of the search. */
+async function probe({ host, subject, load }: Bench, rate: number): Promise<Verdict> {
+  const { pid } = subject.program;
+  const startedAt = performance.now();
+  const loadBefore = host.coreTime("load");
+  const before = processorTime(pid);
+  const result = await load.step({ rate, seconds: PROBE_S, troubleMax: TROUBLE_MAX });
+  const after = processorTime(pid);
+  const loadAfter = host.coreTime("load");
+  assertAlive(subject);
+  const trouble = (result.failed + result.retransmissions) / (rate * PROBE_S);
+  if (trouble < TROUBLE_MAX && result.offeredRate >= OFFERED_MIN * rate) return "clean";
+  const windowUs = 1_000 * Math.min(PROBE_S * 1_000, performance.now() - startedAt);
+  const proxyBusy = (after.userUs + after.kernelUs - before.userUs - before.kernelUs) / windowUs;
+  const loadBusy = (loadAfter.busyUs - loadBefore.busyUs) / windowUs;
+  return loadBusy > FULL_MIN && proxyBusy < FULL_MIN ? "load" : "bad";
+}
+
+/**
+ * The highest clean rate. After a bad step the proxy is started anew, so that its backlog does not spoil the next.
+ * @param start where to begin
+ * @param renew starts the proxy anew, warm
+ */
+export async function measureCleanRate(
+  bench: Bench,
+  plan: { start: number; factor: number; renew: () => Promise<Bench> },
+): Promise<{ found: Found; bench: Bench }> {
+  let spoilt = false;
+  const search = { ...plan, max: RATE_MAX, resolution: 1.06, probesMax: 7 };
+  const found = await highestCleanRate(search, async (rate) => {
+    if (spoilt) {
+      await stopBench(bench);
+      bench = await plan.renew();
+    }
+    const verdict = await probe(bench, rate);
+    spoilt = verdict !== "clean";
+    return verdict;
+  });
+  return { found, bench };
+}

@@ -1,0 +1,45 @@
+// The command line of the benchmark.
+import { parseArgs } from "node:util";
+import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
+
+export interface BenchOptions {
+  /** A short round at 1,000 calls a second, no documents. */
+  quick: boolean;
+  /** Profile Tandem at 1,000 calls a second, no documents. */
+  profile: boolean;
+  /** What to measure; null: what the kind of run measures by default. */
+  only: readonly SubjectName[] | null;
+  /** Where the Tandem called `other` is. */
+  other: string | undefined;
+}
+
+export const USAGE = `usage: npm run bench -- [--quick] [--profile] [--only NAMES] [--other FOLDER]
+
+  --quick         one minute: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
+  --profile       profiles Tandem at 1,000 calls a second and prints where the time goes
+  --only NAMES    of ${Object.keys(SUBJECT_TITLES).join(", ")}, with commas between them; docs/ is then left as it is
+  --other FOLDER  another checkout of Tandem, to be compared: --quick --only tandem,other
+`;
+
+function isSubject(name: string): name is SubjectName {
+  return Object.hasOwn(SUBJECT_TITLES, name);
+}
+
+/** @throws Error with a sentence for a person */
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: "boolean", default: false },
+      profile: { type: "boolean", default: false },
+      only: { type: "string" },
+      other: { type: "string" },
+    },
+  });
+  const names = values.only?.split(",") ?? null;
+  const unknown = names?.find((name) => !isSubject(name));
+  if (unknown !== undefined)
+    throw new Error(`no such proxy: ${unknown}; there are ${Object.keys(SUBJECT_TITLES).join(", ")}`);
+  const only = names?.filter(isSubject) ?? null;
+  return { quick: values.quick, profile: values.profile, only, other: values.other };
+}

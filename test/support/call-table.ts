@@ -1,0 +1,22 @@
+/** A call table for tests: accounts are collected, the wall clock follows the wheel's origin. */
+
+import type { CallDialog } from "../../src/calls/call.ts";
+import { CallTable } from "../../src/calls/call-table.ts";
+import type { Cdr } from "../../src/calls/cdr.ts";
+import type { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
+
+/** @param parts what differs from a table without limits and with half a day for a call */
+export function callTable(
+  wheel: TimerWheel,
+  cdrs: Cdr[],
+  parts: { wall?: () => number; maxDurationMs?: number; hangUp?: (dialog: CallDialog) => void } = {},
+): CallTable {
+  return new CallTable({
+    wheel,
+    wall: parts.wall ?? (() => 0),
+    node: "test",
+    maxDurationMs: parts.maxDurationMs ?? 12 * 3_600_000,
+    write: (cdr) => cdrs.push(cdr),
+    hangUp: parts.hangUp ?? (() => {}),
+  });
+}

@@ -1,0 +1,129 @@
+// What the benchmark writes into docs/: tables, chart, and nothing over what people wrote.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { barChart, gridStep } from "../../bench/calls/chart.ts";
+import { BEGIN, EMPTY_DOCUMENT, END, withGenerated } from "../../bench/calls/document.ts";
+import type { Results } from "../../bench/calls/full.ts";
+import { markdown, spread } from "../../bench/calls/report.ts";
+import type { SubjectName } from "../../bench/calls/subjects.ts";
+
+const MACHINE = {
+  date: "2030-01-02",
+  processor: "P",
+  cores: 2,
+  kernel: "6",
+  node: "24",
+  kamailio: "5",
+  sipp: "3",
+};
+
+function figures(name: SubjectName, rate: number, userUs: number) {
+  const clean = { failed: 0, retransmissions: 0, disturbed: 0 };
+  const answers = {
+    answerP50Ms: 1.25,
+    answerP99Ms: 3.5,
+    loop: name === "tandem" ? { maxMs: 12, p99Ms: 2 } : null,
+  };
+  return { name, figures: { rate, userUs, kernelUs: 50, ...clean, ...answers } };
+}
+
+const RESULTS: Results = {
+  windows: [200, 1_000, 2_000].flatMap((rate) => [
+    figures("kamailio-fm", rate, 150),
+    figures("tandem", rate, 100),
+    figures("tandem", rate, 120),
+    figures("tandem", rate, 110),
+  ]),
+  cleanRates: [
+    { name: "tandem", found: { rate: 6_500, above: false } },
+    { name: "kamailio-fm", found: { rate: 8_000, above: true } },
+  ],
+  memory: [{ name: "tandem", bytesACall: 1_500.4, residentBytes: 1e8, afterworkUs: 3 }],
+};
+
+describe("the tables", () => {
+  const lines = markdown(RESULTS, MACHINE).split("\n");
+  const has = (line: string): void => assert.ok(lines.includes(line), lines.join("\n"));
+
+  test("median, least and most, kernel and user apart", () =>
+    has(`| Tandem |${" 160 (150–170)<br>user 110, kernel 50 |".repeat(3)}`));
+  test("a single run has no spread", () =>
+    has(`| Kamailio, fm |${" 200<br>user 150, kernel 50 |".repeat(3)}`));
+  test("ratios within the run", () => has(`| Kamailio, fm |${" 0.80 |".repeat(3)}`));
+  test("rates", () => has("| highest clean rate, calls/s | 6,500 | at least 8,000 |"));
+  test("memory", () => has("| memory an open call, bytes (from 5,000 to 20,000) | 1,500 | – |"));
+  test("pauses", () => has("| longest pause of the loop at 1,000 calls/s, ms | 12.0 (12.0–12.0) | – |"));
+  test("nothing is said of disturbance when there was none", () =>
+    assert.doesNotMatch(lines.join("\n"), /Something else|Not carried/));
+
+  test("a rate that was not clean, a core that was not ours: both are said", () => {
+    const bad = { ...figures("tandem", 200, 90), name: "tandem" as const };
+    const text = markdown(
+      { ...RESULTS, windows: [{ ...bad, figures: { ...bad.figures, failed: 0.01, disturbed: 0.2 } }] },
+      MACHINE,
+    );
+    assert.match(text, /140 \*<br>/);
+    assert.match(text, /Not carried cleanly/);
+    assert.match(text, /in 1 of the 1 windows/);
+  });
+
+  test("nothing measured", () => assert.equal(spread(null), "–"));
+});
+
+describe("the document", () => {
+  test("what people wrote stays, what was generated goes", () => {
+    const document = `# Ours\n${BEGIN}\nold\n${END}\n## What helped\nmuch\n`;
+    const once = withGenerated(document, "new");
+    assert.equal(once, `# Ours\n${BEGIN}\n\nnew\n\n${END}\n## What helped\nmuch\n`);
+    assert.equal(withGenerated(once, "new"), once);
+  });
+  test("the first one has its marks", () =>
+    assert.match(withGenerated(EMPTY_DOCUMENT, "figures"), /figures/));
+  test("without marks nothing is written", () => {
+    assert.throws(() => withGenerated("# Ours\n", "new"), /lacks the marks/);
+    assert.throws(() => withGenerated(`${END}${BEGIN}`, "new"), /lacks the marks/);
+  });
+});
+
+describe("the chart", () => {
+  const bar = (label: string, lower: number, upper: number) => ({ label, color: "#123456", lower, upper });
+  const chart = (...bars: ReturnType<typeof bar>[]): string =>
+    barChart({ title: "A <b> & 'c'", subtitle: "s", groups: [{ title: "g", bars }] });
+  const heights = (svg: string): number[] =>
+    [...svg.matchAll(/height='([\d.]+)' fill='#123456'/g)].map((match) => Number(match[1]));
+
+  test("bars are as high as their values, the parts stacked", () => {
+    const [legend, upper = 0, lower = 0] = heights(chart(bar("one", 100, 300)));
+    assert.equal(legend, 12);
+    assert.ok(Math.abs(upper / lower - 3) < 0.01);
+  });
+
+  test("text is escaped", () => {
+    const svg = chart(bar("<x>", 1, 1));
+    assert.doesNotMatch(svg, /<b>|<x>/);
+    assert.match(svg, /A &#60;b&#62; &#38; &#39;c&#39;/);
+  });
+
+  test("each element is closed: what is opened is one svg, title and texts", () => {
+    const svg = chart(bar("one", 1, 2), bar("two", Number.NaN, 2));
+    const opened = [...svg.matchAll(/<([a-z]+)(?:\s[^<>]*[^/<>])?>/g)].map((match) => match[1]).sort();
+    const closed = [...svg.matchAll(/<\/([a-z]+)>/g)].map((match) => match[1]).sort();
+    assert.deepEqual(opened, closed);
+    assert.doesNotMatch(svg, /NaN/);
+  });
+
+  test("no bars at all", () =>
+    assert.match(barChart({ title: "t", subtitle: "s", groups: [] }), /<\/svg>\n$/));
+
+  test("grid steps are round and reach the largest value", () => {
+    const rows = [
+      [390, 100],
+      [400, 100],
+      [401, 200],
+      [1_000, 250],
+      [7, 2],
+      [0.3, 0.1],
+    ] as const;
+    for (const [largest, step] of rows) assert.ok(Math.abs(gridStep(largest) - step) < 1e-9, `${largest}`);
+  });
+});
