@@ -9,6 +9,7 @@ import {
   type CallDialog,
   type CallFacts,
   callIdOf,
+  copied,
   dialogOf,
   joined,
   moveEnds,
@@ -155,7 +156,7 @@ export class CallTable {
     const by = request.byCaller ? "caller" : "callee";
     call.hungUpBy ??= by;
     // Of two BYEs that cross, the first counts.
-    if (call.hungUpBy === by) call.reason = request.reason;
+    if (call.hungUpBy === by) call.reason = copied(request.reason);
   }
 
   /** An INVITE was refused or given up before an answer: the call's last one ends it. A call that is up is not touched. */

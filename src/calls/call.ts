@@ -1,4 +1,6 @@
 /** One call as the table holds it: flat and small, as there may be a hundred thousand. */
+
+import { Buffer } from "node:buffer";
 import { flat } from "../sip/flat.ts";
 import type { Timed } from "../sip/timer/timer-wheel.ts";
 import type { CdrAttempt, EndedBy } from "./cdr.ts";
@@ -96,6 +98,11 @@ export function joined(values: readonly string[]): string {
   let text = "";
   for (const value of values) text += `${value}\n`;
   return flat(text);
+}
+
+/** A copy that keeps no other text alive. Header values are latin1 readings of bytes. */
+export function copied(value: string): string {
+  return Buffer.from(value, "latin1").toString("latin1");
 }
 
 /** A target refresh moves the ends of a dialog (§12.2). */

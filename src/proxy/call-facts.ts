@@ -81,7 +81,7 @@ function readable(read: () => string): string {
 }
 
 /** Seconds of Session-Expires (RFC 4028 §4); 0 where there is none, or one that can't be read. */
-export function sessionSeconds(message: SipMessage): number {
+function sessionSeconds(message: SipMessage): number {
   const row = message.find(SESSION_EXPIRES);
   if (row < 0) return 0;
   const start = message.valueStart(row);

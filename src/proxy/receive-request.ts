@@ -49,8 +49,13 @@ function shed(core: Core, arrival: Arrival): void {
 
 /** A request of a transaction that is running. @returns false where it is another one after all */
 function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow: Flow): boolean {
-  if (request.method === "CANCEL" && context.method !== "CANCEL") onCancel(core, context, request, flow);
-  else if (request.method === "ACK") {
+  if (request.method === "CANCEL" && context.method !== "CANCEL") {
+    // Only the hop that sent the INVITE may cancel it (§9.2, §22.1): its address, or another of its peer group.
+    const isSender =
+      flow.address === context.ingress.address || core.router.classify(flow.address) === context.group;
+    if (!isSender) return false;
+    onCancel(core, context, request, flow);
+  } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
     stepServer(core, context, { kind: "ack" });
