@@ -18,16 +18,16 @@ const BUSY = 0.75;
 const STEP_UP = 0.1;
 const STEP_DOWN = 0.03;
 /** Some calls are let in always: that is how the end of an overload is seen. */
-const LEVEL_MAX = 0.95;
+const HIGHEST_LEVEL = 0.95;
 
 /**
  * The next level, one look later. Pure.
  * @param seen `loopDelayMs`: how late the look came; `queueBytes`: what waits in the kernel
- * @returns share of the new calls to refuse, 0 to {@link LEVEL_MAX}
+ * @returns share of the new calls to refuse, 0 to {@link HIGHEST_LEVEL}
  */
 export function nextLevel(level: number, seen: OverloadOptions, bounds: OverloadOptions): number {
   const excess = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
-  if (excess > 1) return Math.min(LEVEL_MAX, level + STEP_UP);
+  if (excess > 1) return Math.min(HIGHEST_LEVEL, level + STEP_UP);
   // Half-way down to the bound the level stays: the overload goes on, and is held.
   return excess > 0.5 ? level : Math.max(0, level - STEP_DOWN);
 }

@@ -17,7 +17,7 @@ import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { forwardNext } from "./hunting.ts";
 import { answerOptions } from "./options.ts";
-import { refusal } from "./refusal.ts";
+import { type Refusal, refusal } from "./refusal.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
 import { refuse, respond, stepServer } from "./server-side.ts";
@@ -73,10 +73,13 @@ export const CONTEXTS_MAX = 450_000;
 const RETRY_AFTER = "Retry-After: 5\r\n";
 
 /** Which limit stands in the way? null: none. */
-function excessOf(core: Core, { request }: Arrival, { emergency, callKey }: Destination): string | null {
-  if (core.contexts.size >= CONTEXTS_MAX) return "transactions";
+function excessOf(core: Core, { request }: Arrival, { emergency, callKey }: Destination): Refusal | null {
+  if (core.contexts.size >= CONTEXTS_MAX) {
+    return refusal(503, "Service Unavailable", "transactions", RETRY_AFTER);
+  }
   const isCall = request.method === "INVITE" && request.toTag === "" && callKey !== "";
-  return isCall && !emergency && !core.calls.admits(core.now) ? "call-limit" : null;
+  if (!isCall || emergency || core.calls.admits(core.now)) return null;
+  return refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER);
 }
 
 function tellLedger(core: Core, { request, flow }: Arrival, { callKey, group, byCaller }: Destination): void {
@@ -110,7 +113,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   }
   const excess = excessOf(core, arrival, destination);
   if (excess !== null) {
-    refuse(core, request, arrival, refusal(503, "Service Unavailable", excess, RETRY_AFTER));
+    refuse(core, request, arrival, excess);
     return;
   }
   const { topVia } = request;
