@@ -117,6 +117,7 @@ function canonicalIpv6(host: string): string {
 
 /** Leading bits that two addresses of one family share, as far as networks are told apart: 24 of IPv4, 64 of IPv6. */
 function sharedPrefix(a: string, b: string): number {
+  if (!ipaddr.isValid(a) || !ipaddr.isValid(b)) return 0; // a peer wrote it
   const [one, other] = [ipaddr.parse(a).toByteArray(), ipaddr.parse(b).toByteArray()];
   const max = one.length === 4 ? 24 : 64;
   let bits = 0;

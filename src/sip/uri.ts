@@ -1,4 +1,5 @@
 /** SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966), as far as a proxy reads them. */
+import ipaddr from "ipaddr.js";
 import {
   DIGIT,
   decimal,
@@ -78,11 +79,15 @@ export function addressOf(host: string): string {
 
 /** Is the host a numeric address (and so needs no resolver, RFC 3263 §4.1)? */
 export function isNumericHost(host: string): boolean {
-  if (host.charCodeAt(0) === 91) return true;
+  if (host.charCodeAt(0) === 91) return ipaddr.IPv6.isValid(host.slice(1, -1));
   const parts = host.split(".");
-  return (
-    parts.length === 4 && parts.every((part) => part.length <= 3 && decimal(part, 0, part.length, 255) >= 0)
-  );
+  return parts.length === 4 && parts.every(isDecimalByte);
+}
+
+/** 0 to 255 without leading zeros, which some read as octal. */
+function isDecimalByte(part: string): boolean {
+  const isShort = part.length === 1 || (part.length <= 3 && part.charCodeAt(0) !== 48);
+  return isShort && decimal(part, 0, part.length, 255) >= 0;
 }
 
 function parseSip(text: string, scheme: "sip" | "sips", start: number): SipUri {

@@ -164,3 +164,20 @@ test("a host ends at the first character it can't have", () => {
   assert.equal(endOfHost("a.b:5060", 0), 3);
   assert.equal(endOfHost("x [::1]:5", 2), 7);
 });
+
+describe("numeric hosts: what is no address needs a resolver, and never reaches a socket", () => {
+  const rows: readonly [string, boolean][] = [
+    ["10.1.0.11", true],
+    ["0.0.0.0", true],
+    ["010.1.0.11", false],
+    ["08.1.1.1", false],
+    ["256.1.1.1", false],
+    ["1.2.3", false],
+    ["[2001:db8::10]", true],
+    ["[::ffff:192.0.2.1]", true],
+    ["[265535:db8::61]", false],
+    ["[:::]", false],
+    ["[]", false],
+  ];
+  for (const [host, numeric] of rows) test(host, () => assert.equal(isNumericHost(host), numeric));
+});
