@@ -6,7 +6,7 @@ import { parseConfig } from "../../src/config/load-config.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import { Router } from "../../src/routing/router.ts";
-import { parseMessage, type SipMessage } from "../../src/sip/message/sip-message.ts";
+import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
 import { mix32 } from "../../src/sip/signing/mix.ts";
 import { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
 import { timersFrom } from "../../src/sip/transaction/timer-settings.ts";
@@ -106,7 +106,7 @@ export class ProxyWorld {
 
   protected record(flow: Flow, text: string): void {
     const to = `${flow.transport}:${flow.address}:${flow.port}`;
-    this.sent.push({ at: this.now, to, flow, text, message: parseMessage(text) });
+    this.sent.push({ at: this.now, to, flow, text, message: parseOwn(text) });
   }
 
   /** Hands a message to the proxy, and returns what it sends because of it. */

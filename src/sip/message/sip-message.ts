@@ -267,6 +267,7 @@ interface StartLine {
 export function parseMessage(raw: string): SipMessage {
   if (raw.length > MESSAGE_BYTES_MAX) throw tooLarge("message", MESSAGE_BYTES_MAX);
   const message = parseOwn(raw);
+  if (message.uri.length > URI_BYTES_MAX) throw tooLarge("Request-URI", URI_BYTES_MAX, 414); // §21.4.12
   if (message.headersEnd > HEAD_BYTES_MAX) throw tooLarge("header section", HEAD_BYTES_MAX);
   if (message.rows > HEADERS_MAX) throw tooLarge("number of headers", HEADERS_MAX);
   return message;
@@ -358,7 +359,6 @@ function requestLine(raw: string): StartLine {
   const uriEnd = raw.indexOf(" ", methodEnd + 1);
   const uriStart = methodEnd + 1;
   if (uriEnd < 0 || uriEnd > lineEnd || uriEnd === uriStart) throw badStartLine("no Request-URI", uriStart);
-  if (uriEnd - uriStart > URI_BYTES_MAX) throw tooLarge("Request-URI", URI_BYTES_MAX, 414); // §21.4.12
   if (lineEnd !== uriEnd + 8 || !equalsIgnoringCase(raw, uriEnd + 1, "sip/2.0"))
     throw wrongVersion(raw, uriEnd + 1, lineEnd);
   return { method: raw.slice(0, methodEnd), uri: raw.slice(uriStart, uriEnd), status: 0, next: lineEnd + 2 };

@@ -23,3 +23,14 @@ for (const host of ["[265535:db8::61]", "08.1.1.1", "[]"]) {
     }
   });
 }
+
+test("a Request-URI that outgrows the limit by our rewriting can still be cancelled", () => {
+  const world = new ProxyWorld();
+  const uri = `sip:${"1".repeat(2_029)}@198.51.100.10`;
+  const [, invite] = world.receive(request("INVITE", { uri }));
+  assert.ok(invite);
+  assert.ok(invite.message.uri.length > 2_048);
+  world.receive(answer(invite.message, 180), pbx(1));
+  const sent = world.receive(request("CANCEL", { uri }));
+  assert.ok(sent.some(({ message }) => message.method === "CANCEL" && message.uri === invite.message.uri));
+});
