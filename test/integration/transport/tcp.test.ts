@@ -181,7 +181,8 @@ describe("TCP targets that can't be reached", () => {
     await until("failure", () => node.failures.length > 0);
     assert.equal(node.failures[0]?.failure, "timeout");
     const took = (node.failures[0]?.at ?? 0) - sentAt;
-    assert.ok(took >= 59 && took < 500, `${took} ms`);
+    // libuv counts whole milliseconds at both ends of a timer: up to two may be missing.
+    assert.ok(took >= 58 && took < 500, `${took} ms`);
   });
 
   const rows = [
