@@ -69,8 +69,8 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   core.clients.set(id, { branch, context });
   rememberUnanswered(core, branch);
   core.counters.add("request.forwarded");
-  if (hop.target !== null && context.callKey !== "") {
-    core.calls.tried(context.callKey, hop.target.id, hop.target.group, core.now);
+  if (target !== null && context.callKey !== "") {
+    core.calls.tried(context.callKey, target.id, target.group, core.now);
   }
   core.transports.send(place.flow, text);
   return true;

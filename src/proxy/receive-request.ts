@@ -39,8 +39,11 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
 
 /** Is this a new call of the share that is refused? The same call always gets the same answer at the same share. */
 function isShed(core: Core, { request, scope }: Arrival): boolean {
-  if (request.method !== "INVITE" || request.toTag !== "") return false;
-  return mix32(scope.callId) / 2 ** 32 < core.overload;
+  return beginsCall(request) && mix32(scope.callId) / 2 ** 32 < core.overload;
+}
+
+function beginsCall(request: SipMessage): boolean {
+  return request.method === "INVITE" && request.toTag === "";
 }
 
 function shed(core: Core, arrival: Arrival): void {
@@ -73,12 +76,11 @@ export const CONTEXTS_MAX = 450_000;
 const RETRY_AFTER = "Retry-After: 5\r\n";
 
 /** Which limit stands in the way? null: none. */
-function excessOf(core: Core, { request }: Arrival, { emergency, callKey }: Destination): Refusal | null {
+function excessOf(core: Core, { request }: Arrival, { emergency }: Destination): Refusal | null {
   if (core.contexts.size >= CONTEXTS_MAX) {
     return refusal(503, "Service Unavailable", "transactions", RETRY_AFTER);
   }
-  const isCall = request.method === "INVITE" && request.toTag === "" && callKey !== "";
-  if (!isCall || emergency || core.calls.admits(core.now)) return null;
+  if (!beginsCall(request) || emergency || core.calls.admits(core.now)) return null;
   return refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER);
 }
 

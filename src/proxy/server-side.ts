@@ -89,7 +89,7 @@ export function concluded(
   if (callKey === "" || !isFirst) return;
   if (context.inDialog) concludedInDialog(core, context, status, response);
   else if (status >= 300) {
-    const by = context.cancelled ? "cancel" : status === 408 && response === null ? "timeout" : "refused";
+    const by = context.cancelled ? "cancel" : status === 408 ? "timeout" : "refused";
     core.calls.failed(callKey, { status, by, reason: firstReason(context.cancelReason) });
   } else if (response !== null) core.calls.answered(callKey, answerOf(response, core.identity), core.now);
 }
