@@ -1,6 +1,7 @@
 // Opens the listeners and hands each message to the transport of its flow.
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../sip/timer/clock.ts";
+import { Burst } from "./burst.ts";
 import { type Counters, zeroCounters } from "./counters.ts";
 import { isPort } from "./failure.ts";
 import type { Flow, ListenerAddress, SendFailure, TransportHandlers, Transports } from "./flow.ts";
@@ -45,6 +46,7 @@ class OpenTransports implements Transports {
   /** By index of the listener; undefined where it is TCP. */
   private readonly udp: (UdpListener | undefined)[] = [];
   private readonly tcp: TcpTransport;
+  private readonly burst = new Burst(setImmediate);
   private watchedCount = 0;
   private isClosed = false;
 
@@ -104,12 +106,14 @@ class OpenTransports implements Transports {
 
   async close(): Promise<void> {
     this.isClosed = true;
+    this.burst.flush();
     for (const listener of this.udp) listener?.close();
     await this.tcp.close();
   }
 
   abort(): void {
     this.isClosed = true;
+    this.burst.drop();
     for (const listener of this.udp) listener?.close();
     this.tcp.abort();
   }
@@ -127,10 +131,10 @@ class OpenTransports implements Transports {
   }
 
   private async listenUdp(address: ListenerAddress): Promise<ListenerAddress> {
-    const { handlers, limits, counters } = this;
+    const { handlers, limits, counters, burst } = this;
     const socket = await bindListener(address.address, address.port);
     const index = this.listeners.length;
-    const listener = new UdpListener(index, socket, { handlers, limits, counters });
+    const listener = new UdpListener(index, socket, { handlers, limits, counters, burst });
     this.udp[index] = listener;
     if (listener.receiveBufferBytes < RECEIVE_BUFFER_BYTES) {
       const [given, wanted] = [listener.receiveBufferBytes, RECEIVE_BUFFER_BYTES].map(kilobytes);
