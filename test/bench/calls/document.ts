@@ -7,8 +7,8 @@ export const END = "<!-- bench:end -->";
 export const EMPTY_DOCUMENT = `# Performance
 
 \`npm run bench\` measures Tandem beside Kamailio and a bare forwarder in one run and writes the tables and the chart
-below; it takes some ten minutes, needs root, Linux and two cores that have nothing else to do.
-\`npm run bench -- --quick\` takes one minute and writes nothing; \`--profile\` shows where the time goes.
+below; it takes some twelve minutes, needs root, Linux and two cores that have nothing else to do.
+\`npm run bench -- --quick\` takes a minute and a half and writes nothing; \`--profile\` shows where the time goes.
 
 ${BEGIN}
 ${END}
@@ -21,7 +21,7 @@ ${END}
 - Kamailio of Debian: stateful (tm), record-routing, dialog tracking, one UDP worker. *default* is Debian's debugging
   allocator (qm), *fm* the one for production (\`-x fm -X fm\`). Tandem: call table and call records on, log at \`info\`.
 - *Processor time*: user and system time of the whole process tree, from /proc, over the calls of a window. Every proxy is
-  started anew in each of three rounds, and the proxies take turns.
+  started anew in each of three rounds, serves 12 s of a thousand calls each before (V8 compiles for so long), and the proxies take turns.
 - *Highest clean rate*: steps of two and a half seconds; clean is when failed calls and messages sent again are below 0.1% of the calls.
 - *Answer delay*: INVITE sent to 200 received at the caller, SIPp's and the callee's own time included (the bare forwarder shows it).
 - *Memory an open call*: growth of the proportional set size from 5,000 to 20,000 calls that are up, each taken 36 s after the last message,

@@ -15,7 +15,7 @@ export interface BenchOptions {
 
 export const USAGE = `usage: npm run bench -- [--quick] [--profile] [--only NAMES] [--other FOLDER]
 
-  --quick         one minute: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
+  --quick         a minute and a half: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
   --profile       profiles Tandem at 1,000 calls a second and prints where the time goes
   --only NAMES    of ${Object.keys(SUBJECT_TITLES).join(", ")}, with commas between them; docs/ is then left as it is
   --other FOLDER  another checkout of Tandem, to be compared: --quick --only tandem,other
