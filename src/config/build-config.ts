@@ -1,5 +1,13 @@
 /** A file that passed every check, in the form that the node uses. */
-import type { Config, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
+import type {
+  Config,
+  FailoverConfig,
+  GroupConfig,
+  HealthConfig,
+  ProbeConfig,
+  RouteConfig,
+  TargetConfig,
+} from "./config.ts";
 import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
@@ -59,12 +67,42 @@ function buildGroup(name: string, group: CheckedGroup): GroupConfig {
     failover: {
       noAnswerAfterMs: noAnswerAfter,
       noProgressAfterMs: noProgressAfter,
-      on: expandCodes(on),
+      on: expandCodes(on).filter((code) => !NEVER_FAILOVER.has(code)),
       afterProgress,
       maxAttempts,
     },
+    probe: buildProbe(group.probe),
+    health: buildHealth(group.health),
     maxCalls: group.maxCalls ?? null,
     maxCallsPerSecond: group.maxCallsPerSecond ?? null,
+  };
+}
+
+function buildProbe(probe: CheckedGroup["probe"]): ProbeConfig {
+  const { enabled, interval, fastInterval, timeout, fall, rise, downOn } = probe;
+  return {
+    enabled,
+    intervalMs: interval,
+    fastIntervalMs: fastInterval,
+    timeoutMs: timeout,
+    fall,
+    rise,
+    downOn: expandCodes(downOn),
+  };
+}
+
+function buildHealth(health: CheckedGroup["health"]): HealthConfig {
+  const { passive, earlyRecovery, flaps, panic } = health;
+  return {
+    passive,
+    retryAfterMaxMs: health.retryAfterMax,
+    earlyRecovery,
+    slowStartMs: health.slowStart,
+    flaps,
+    flapWindowMs: health.flapWindow,
+    holdDownMs: health.holdDown,
+    holdDownMaxMs: health.holdDownMax,
+    panic,
   };
 }
 
@@ -98,20 +136,20 @@ function buildRouteFailover(failover: CheckedRoute["failover"]): Partial<Failove
   return {
     ...(noAnswerAfter === undefined ? {} : { noAnswerAfterMs: noAnswerAfter }),
     ...(noProgressAfter === undefined ? {} : { noProgressAfterMs: noProgressAfter }),
-    ...(on === undefined ? {} : { on: expandCodes(on) }),
+    ...(on === undefined ? {} : { on: expandCodes(on).filter((code) => !NEVER_FAILOVER.has(code)) }),
     ...(afterProgress === undefined ? {} : { afterProgress }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
   };
 }
 
-/** Classes written out, less the codes that never lead on. */
+/** Classes written out, ascending. */
 function expandCodes(codes: readonly CheckedCode[]): number[] {
   const expanded = codes.flatMap((code) =>
     typeof code === "number"
       ? [code]
       : Array.from({ length: 100 }, (_, index) => Number(code[0]) * 100 + index),
   );
-  return [...new Set(expanded)].filter((code) => !NEVER_FAILOVER.has(code)).sort((a, b) => a - b);
+  return [...new Set(expanded)].sort((a, b) => a - b);
 }
 
 function asList(value: string | string[]): string[] {

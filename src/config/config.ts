@@ -47,6 +47,8 @@ export interface GroupConfig {
   readonly sources: readonly string[];
   readonly balance: Balance;
   readonly failover: FailoverConfig;
+  readonly probe: ProbeConfig;
+  readonly health: HealthConfig;
   /** Calls to its targets, at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
   readonly maxCallsPerSecond: number | null;
@@ -81,6 +83,40 @@ export interface FailoverConfig {
   readonly afterProgress: boolean;
   /** Targets of this group that one call may try. */
   readonly maxAttempts: number;
+}
+
+/** OPTIONS to the targets of a group. */
+export interface ProbeConfig {
+  readonly enabled: boolean;
+  /** Between the starts of two probes; timeoutMs <= fastIntervalMs <= intervalMs. */
+  readonly intervalMs: number;
+  /** The same while a target is failing or recovering. */
+  readonly fastIntervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until down, successes in a row until up. */
+  readonly fall: number;
+  readonly rise: number;
+  /** Received codes that count as failures, ascending. */
+  readonly downOn: readonly number[];
+}
+
+/** What is made of that which probes and calls show. */
+export interface HealthConfig {
+  /** Do calls count, too? */
+  readonly passive: boolean;
+  /** At most so much of a Retry-After is honoured. */
+  readonly retryAfterMaxMs: number;
+  /** May probes bring a target back before its Retry-After is over? */
+  readonly earlyRecovery: boolean;
+  /** Until a target that came back has its whole weight. */
+  readonly slowStartMs: number;
+  /** Held down when it went down so often within the window, for longer each time up to the bound; 0: never. */
+  readonly flaps: number;
+  readonly flapWindowMs: number;
+  readonly holdDownMs: number;
+  readonly holdDownMaxMs: number;
+  /** Are targets that are down tried where no other is left? */
+  readonly panic: boolean;
 }
 
 export interface RouteConfig {

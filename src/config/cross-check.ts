@@ -7,6 +7,7 @@ import type { ListenConfig } from "./config.ts";
 import type { ConfigDocument, Fault } from "./document.ts";
 import { parseDuration } from "./duration.ts";
 import { describeFound, valueAt } from "./found.ts";
+import { checkHealthTimes } from "./health-check.ts";
 import { familyOf, isWildcard } from "./ip-address.ts";
 import { checkListen } from "./listen-address.ts";
 import { asList, asMap, type GroupOutline, outline, type Report } from "./outline.ts";
@@ -79,6 +80,7 @@ function checkGroup(
       remedy: "add targets (where its calls go) or sources (who speaks as the group)",
     });
   }
+  checkHealthTimes(data, path, report);
   const seen = new Set<string>();
   for (const target of group.targets) {
     const { transport, address, port } = target.address;

@@ -1,5 +1,6 @@
 /** The shape of a group: targets, sources, balance, failover. */
 import { z } from "zod";
+import { healthSchema, probeSchema } from "./health-schema.ts";
 import { checkNetwork } from "./ip-address.ts";
 import { duration, flag, keys, listOf, oneOf, readBy, whole, word } from "./scalar.ts";
 import { maxCalls, maxCallsPerSecond } from "./service-schema.ts";
@@ -113,6 +114,8 @@ export const groupSchema = keys(
       .default("weighted")
       .describe("Order of the targets of one priority."),
     failover: failover.prefault({}).describe("When a call goes on to the next target."),
+    probe: probeSchema.prefault({}).describe("How its targets are asked whether they are well: OPTIONS."),
+    health: healthSchema.prefault({}).describe("What is made of the answers, and of calls."),
     maxCalls: maxCalls("to the targets of the group"),
     maxCallsPerSecond: maxCallsPerSecond("to the targets of the group"),
   },

@@ -14,8 +14,6 @@ const LATER_KEYS: readonly LaterKey[] = [
   { at: ["admin"], what: "the admin API" },
   { at: ["dns"], what: "DNS: targets are numeric addresses" },
   { at: ["tls"], what: "TLS" },
-  { at: ["probe"], what: "probing of targets" },
-  { at: ["groups", "*", "probe"], what: "probing of targets" },
 ];
 
 /** @returns what the key is for, where a later version will have it; else null */

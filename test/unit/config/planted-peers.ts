@@ -298,15 +298,6 @@ export const PEER_MISTAKES: readonly Mistake[] = [
     remedy: /line 13 already/,
   },
   {
-    name: "probing, which comes later",
-    line: 17,
-    with: "    probe: { interval: 10s }",
-    key: "groups.pbx.probe",
-    expected: /a key of this version/,
-    found: /not in this version yet/,
-    remedy: /no support for probing/,
-  },
-  {
     name: "a cluster, which comes later",
     line: 38,
     with: "cluster: { name: edge }",
