@@ -34,11 +34,23 @@ export interface CallTablePorts {
 /** Attempts kept a call: what a CDR may hold. */
 export const ATTEMPTS_KEPT_MAX = 35;
 
+/** Targets whose seizures are counted; where names lead to ever new ones the counts begin anew. */
+const SEIZED_TARGETS_MAX = 65_536;
+
+/** For the answer-seizure ratio (ITU-T E.411). */
+export interface Seizures {
+  tried: number;
+  answered: number;
+}
+
+const NO_SEIZURES: Readonly<Seizures> = { tried: 0, answered: 0 };
+
 export class CallTable {
   private readonly ports: CallTablePorts;
   private readonly calls = new Map<string, Call>();
   private readonly onTarget = new Map<string, number>();
   private readonly onGroup = new Map<string, number>();
+  private readonly seizures = new Map<string, Seizures>();
   private limits = NO_LIMITS;
   private rates = new CallRates();
   private maxDurationMs: number;
@@ -62,6 +74,11 @@ export class CallTable {
   /** Calls on a target now, ringing ones among them. */
   callsOn(target: string): number {
     return this.onTarget.get(target) ?? 0;
+  }
+
+  /** Calls that went to a target since the node was started, and those of them that it answered. */
+  seizuresOn(target: string): Readonly<Seizures> {
+    return this.seizures.get(target) ?? NO_SEIZURES;
   }
 
   find(key: string): Readonly<Call> | null {
@@ -110,6 +127,7 @@ export class CallTable {
     call.target = target;
     call.targetGroup = group;
     this.count(call, 1);
+    this.seized(target).tried++;
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
     call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
   }
@@ -134,6 +152,7 @@ export class CallTable {
     if (call === undefined || call.isAnswered) return;
     call.answer = joined([facts.to, facts.contact, facts.routes]);
     call.answeredAt = this.ports.wall();
+    this.seized(call.target).answered++;
     call.endsAt = now + this.maxDurationMs;
     this.beginSession(call, facts.sessionSeconds, now);
   }
@@ -174,6 +193,16 @@ export class CallTable {
   ended(key: string, by: EndedBy | null): void {
     const call = this.calls.get(key);
     if (call?.isAnswered) this.finish(call, by ?? call.hungUpBy ?? "unknown", 200);
+  }
+
+  private seized(target: string): Seizures {
+    let seizures = this.seizures.get(target);
+    if (seizures === undefined) {
+      if (this.seizures.size >= SEIZED_TARGETS_MAX) this.seizures.clear();
+      seizures = { tried: 0, answered: 0 };
+      this.seizures.set(target, seizures);
+    }
+    return seizures;
   }
 
   private beginSession(call: Call, seconds: number, now: number): void {

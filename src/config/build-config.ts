@@ -13,6 +13,7 @@ import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
 import { hostNetwork } from "./ip-address.ts";
 import type { CheckedConfig } from "./schema.ts";
+import { defaultStateDirectory } from "./state-directory.ts";
 
 type CheckedGroup = CheckedConfig["groups"][string];
 type CheckedRoute = CheckedConfig["routes"][number];
@@ -44,13 +45,14 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
       maxCalls: limits.maxCalls ?? null,
       maxCallsPerSecond: limits.maxCallsPerSecond ?? null,
     },
-    calls: { maxDurationMs: checked.calls.maxDuration },
+    calls: { setupTimeoutMs: checked.calls.setupTimeout, maxDurationMs: checked.calls.maxDuration },
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
       loopDelayMs: overload.loopDelay,
       queueBytes: overload.queueBytes,
       retryAfterS: Math.ceil(overload.retryAfter / 1_000),
     },
+    state: { directory: checked.state.directory ?? defaultStateDirectory({ ...defaults, node }) },
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     log: checked.log,
   });
@@ -62,7 +64,10 @@ function buildGroup(name: string, group: CheckedGroup): GroupConfig {
   return {
     name,
     targets,
-    sources: group.sources ?? [...new Set(targets.map((target) => hostNetwork(target.address)))],
+    sources: group.sources ?? [
+      ...new Set(targets.flatMap(({ host, numeric }) => (numeric ? [hostNetwork(host)] : []))),
+    ],
+    sourcesByName: group.sources === undefined,
     balance: group.balance,
     failover: {
       noAnswerAfterMs: noAnswerAfter,

@@ -22,6 +22,7 @@ export interface Config {
   readonly calls: CallsConfig;
   readonly cdr: CdrConfig;
   readonly overload: OverloadConfig;
+  readonly state: StateConfig;
   readonly control: ControlConfig;
   readonly log: { readonly level: LogLevel };
 }
@@ -43,8 +44,10 @@ export interface IdentityConfig {
 export interface GroupConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
-  /** Networks with their prefix length, in canonical spelling. Filled from the targets where the file says nothing. */
+  /** Networks with their prefix length, in canonical spelling. Filled from numeric targets where the file says nothing. */
   readonly sources: readonly string[];
+  /** The file names no sources: every address behind the names of its targets speaks as the group, too. */
+  readonly sourcesByName: boolean;
   readonly balance: Balance;
   readonly failover: FailoverConfig;
   readonly probe: ProbeConfig;
@@ -57,16 +60,17 @@ export interface GroupConfig {
 export interface TargetConfig {
   /** As written. */
   readonly uri: string;
-  readonly transport: TransportConfig;
-  /** Canonical, IPv6 without brackets. */
-  readonly address: string;
+  /** A canonical address, IPv6 without brackets, or a lower-case name. */
+  readonly host: string;
+  readonly numeric: boolean;
+  /** 0: the URI names none. */
   readonly port: number;
-  /** 0..65535, lower is tried first. */
+  /** null: the URI names none (RFC 3263 §4.1, RFC 3261 §18.1.1). */
+  readonly transport: TransportConfig | null;
+  /** 0..65535, lower is tried first; the priorities of a name's SRV records order within it. */
   readonly priority: number;
-  /** 0..65535, higher is likelier. */
+  /** 0..65535, higher is likelier; shared out among a name's addresses by their SRV weights. */
   readonly weight: number;
-  /** The URI names no transport (RFC 3261 §18.1.1). */
-  readonly mayUseTcp: boolean;
   /** Calls at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
   readonly maxCallsPerSecond: number | null;
@@ -168,6 +172,8 @@ export interface LimitsConfig {
 }
 
 export interface CallsConfig {
+  /** From an INVITE to a target that rings or answers. */
+  readonly setupTimeoutMs: number;
   /** From the answer; then the call is ended by a BYE to both sides. */
   readonly maxDurationMs: number;
 }
@@ -185,6 +191,11 @@ export interface OverloadConfig {
   /** Bytes that wait in the receive queue. */
   readonly queueBytes: number;
   readonly retryAfterS: number;
+}
+
+export interface StateConfig {
+  /** Absolute path. */
+  readonly directory: string;
 }
 
 export interface ControlConfig {

@@ -77,7 +77,9 @@ export const routeFailoverSchema = keys(
 const targetUri = readBy(checkTargetUri, { expected: TARGET_EXPECTED, example: "sip:10.1.0.11" });
 const targetKeys = keys(
   {
-    uri: targetUri.describe("Where it is: a numeric address, with port and ;transport= where they differ."),
+    uri: targetUri.describe(
+      "Where it is: a domain name (RFC 3263 finds its addresses) or a numeric address, with port and ;transport= where they differ.",
+    ),
     priority: whole({ min: 0, max: 65_535, example: 1 })
       .default(PRIORITY_DEFAULT)
       .describe("Lower is tried first, as in SRV."),

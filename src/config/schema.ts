@@ -13,6 +13,7 @@ import {
   maxCalls,
   maxCallsPerSecond,
   overloadSchema,
+  stateSchema,
 } from "./service-schema.ts";
 
 /** Bounds on the lists of a file: far above any network that one node serves. */
@@ -189,6 +190,7 @@ export const configSchema = keys(
     calls: callsSchema.prefault({}).describe("Calls that are up."),
     cdr: cdrSchema.prefault({}).describe("Call records."),
     overload: overloadSchema.prefault({}).describe("When new calls are refused to keep those that are up."),
+    state: stateSchema.prefault({}).describe("What outlives the node."),
     control: controlSchema.prefault({}).describe("How commands reach the node."),
     log: keys(
       {

@@ -189,6 +189,7 @@ function newContext(core: Core, arrival: Arrival, parts: Destination & { key: st
     cancelled: false,
     cancelReason: "",
     strayAnswer: "",
+    setupEndsAt: invite && !parts.emergency ? core.now + core.setupTimeoutMs : Number.POSITIVE_INFINITY,
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
     timer,

@@ -52,6 +52,7 @@ export function respond(
     concluded(core, context, status, response);
     release(context);
     context.tryingAt = Number.POSITIVE_INFINITY;
+    context.setupEndsAt = Number.POSITIVE_INFINITY;
     // A 2xx to INVITE is repeated by the callee until the ACK end to end (RFC 6026 §7.1), never by us.
     if (status < 300 && context.invite !== null) context.lastResponse = "";
   }

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type CallLimit, callLimits } from "../../../src/calls/call-limits.ts";
 import { parseConfig } from "../../../src/config/load-config.ts";
+import { Router } from "../../../src/routing/router.ts";
 import { TimerWheel } from "../../../src/sip/timer/timer-wheel.ts";
 import { callTable } from "../../support/call-table.ts";
 import { WORLD_CONFIG } from "../../support/proxy-world.ts";
+import { ALL_ALIVE } from "../../support/target-knowledge.ts";
 
 const FACTS = {
   ...{ group: "carriers", from: "<sip:a@b>", to: "<sip:c@d>", contact: "", routes: "" },
@@ -153,7 +155,8 @@ test("the limits of a configuration: whole, groups, targets by their id; of one 
       .replace("to: pbx }", "to: [pbx, spare] }"),
     { file: "limits.yaml", env: {} },
   );
-  const { whole, groups, targets } = callLimits(config);
+  const router = new Router(config, { ...ALL_ALIVE, draw: () => () => 0 });
+  const { whole, groups, targets } = callLimits(config, router.targets());
   assert.deepEqual([whole.maxCalls, whole.maxCallsPerSecond], [1_000, 50]);
   const read = (limits: ReadonlyMap<string, CallLimit>) =>
     [...limits].map(([name, { maxCalls, maxCallsPerSecond }]) => [name, maxCalls, maxCallsPerSecond]);
