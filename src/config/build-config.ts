@@ -1,5 +1,5 @@
 /** A file that passed every check, in the form that the node uses. */
-import type { Config, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
+import type { Config, DnsConfig, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
 import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
@@ -36,6 +36,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
       maxCalls: limits.maxCalls ?? null,
       maxCallsPerSecond: limits.maxCallsPerSecond ?? null,
     },
+    dns: buildDns(checked.dns),
     calls: { maxDurationMs: checked.calls.maxDuration },
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
@@ -46,6 +47,19 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     log: checked.log,
   });
+}
+
+function buildDns(dns: CheckedConfig["dns"]): DnsConfig {
+  return {
+    servers: dns.servers,
+    timeoutMs: dns.timeout ?? null,
+    attempts: dns.attempts ?? null,
+    minTtlMs: dns.minTtl,
+    maxTtlMs: dns.maxTtl,
+    negativeTtlMs: dns.negativeTtl,
+    staleForMs: dns.staleFor,
+    firstAnswerWithinMs: dns.firstAnswerWithin,
+  };
 }
 
 function buildGroup(name: string, group: CheckedGroup): GroupConfig {

@@ -15,7 +15,7 @@ export interface ConfigChange {
 type Section = keyof Config;
 
 /** Sections that stay as they are while the node runs. */
-const FIXED_SECTIONS: ReadonlySet<Section> = new Set<Section>(["node", "listen", "cdr", "control"]);
+const FIXED_SECTIONS: ReadonlySet<Section> = new Set<Section>(["node", "listen", "dns", "cdr", "control"]);
 /** Limits that the calls are held to; the rest belong to sockets that are open. */
 const CHANGING_LIMITS: ReadonlySet<string> = new Set(["maxCalls", "maxCallsPerSecond"]);
 
@@ -28,6 +28,7 @@ export function compareConfigs(current: Config, next: Config): ConfigChange {
     ...next,
     node: current.node,
     listen: current.listen,
+    dns: current.dns,
     cdr: current.cdr,
     control: current.control,
     limits: {

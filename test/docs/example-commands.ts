@@ -46,6 +46,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     evidence: /"tandem", "reload"/,
   },
   {
+    line: /^(npx )?tandem resolve [\w.]+( -c FILE)?( --json)?$/,
+    by: "test/integration/dns/resolve-command.test.ts",
+    evidence: /"tandem", "resolve"/,
+  },
+  {
     // The signal, without the service manager.
     line: /^systemctl kill --signal=HUP --kill-whom=main tandem\.service$/,
     by: "test/integration/admin/reload-command.test.ts",

@@ -81,6 +81,7 @@ const rows: { name: string; keys: object; changed: string[]; needsRestart: strin
   },
   { name: "the log", keys: { log: { level: "debug" } }, changed: ["log.level"], needsRestart: [] },
   { name: "call records", keys: { cdr: { file: "/tmp/cdr" } }, changed: [], needsRestart: ["cdr.file"] },
+  { name: "DNS", keys: { dns: { minTtl: "5s" } }, changed: [], needsRestart: ["dns.minTtl"] },
   {
     name: "the name, and with it the control socket",
     keys: { node: "edge-b" },
