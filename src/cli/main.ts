@@ -1,4 +1,4 @@
-/** The command line: `tandem run`, `tandem reload`, `tandem config check`, `tandem config schema`. */
+/** The command line: `tandem run`, `tandem reload`, `tandem resolve`, `tandem config check`, `tandem config schema`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
@@ -6,6 +6,7 @@ import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import { CONFIG_JSON_SCHEMA } from "../config/schema.ts";
 import { type ReloadCommand, reload } from "./reload.ts";
+import { type ResolveCommand, resolve } from "./resolve.ts";
 import { type TargetsCommand, targets } from "./targets.ts";
 
 /** What a command line touches; a test passes its own. */
@@ -81,6 +82,18 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
     .option("--socket <path>", "control socket of the node")
     .option("--json", "the node's answer as JSON on standard output")
     .action(async (options: ReloadCommand) => done(await reload(options, environment)));
+  program
+    .command("resolve")
+    .description(
+      "look the servers of a name up (RFC 3263), with each DNS step; exit code 1 where there are none",
+    )
+    .argument("<name>", "a name or a SIP URI: example.com, sip:example.com;transport=tcp")
+    .option(
+      "-c, --config <file>",
+      "the file whose dns settings and listeners count (default: resolv.conf, all)",
+    )
+    .option("--json", "steps and result as JSON on standard output")
+    .action(async (name: string, options: ResolveCommand) => done(await resolve(name, options, environment)));
   addTargets(program, environment, done);
   const config = program.command("config").description("check configurations");
   config

@@ -1,6 +1,7 @@
 /** A file that passed every check, in the form that the node uses. */
 import type {
   Config,
+  DnsConfig,
   FailoverConfig,
   GroupConfig,
   HealthConfig,
@@ -45,6 +46,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
       maxCalls: limits.maxCalls ?? null,
       maxCallsPerSecond: limits.maxCallsPerSecond ?? null,
     },
+    dns: buildDns(checked.dns),
     calls: { setupTimeoutMs: checked.calls.setupTimeout, maxDurationMs: checked.calls.maxDuration },
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
@@ -56,6 +58,19 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     log: checked.log,
   });
+}
+
+function buildDns(dns: CheckedConfig["dns"]): DnsConfig {
+  return {
+    servers: dns.servers,
+    timeoutMs: dns.timeout ?? null,
+    attempts: dns.attempts ?? null,
+    minTtlMs: dns.minTtl,
+    maxTtlMs: dns.maxTtl,
+    negativeTtlMs: dns.negativeTtl,
+    staleForMs: dns.staleFor,
+    firstAnswerWithinMs: dns.firstAnswerWithin,
+  };
 }
 
 function buildGroup(name: string, group: CheckedGroup): GroupConfig {

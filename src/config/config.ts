@@ -19,6 +19,7 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly timers: TimersConfig;
   readonly limits: LimitsConfig;
+  readonly dns: DnsConfig;
   readonly calls: CallsConfig;
   readonly cdr: CdrConfig;
   readonly overload: OverloadConfig;
@@ -169,6 +170,28 @@ export interface LimitsConfig {
   /** Calls of the whole node, at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
   readonly maxCallsPerSecond: number | null;
+}
+
+export interface DnsConfig {
+  /** Asked in this order; empty: those of resolv.conf. */
+  readonly servers: readonly DnsServerConfig[];
+  /** Of one try at one server, and rounds over all of them; null: as resolv.conf says. */
+  readonly timeoutMs: number | null;
+  readonly attempts: number | null;
+  /** Bounds on how long an answer is used without asking again. */
+  readonly minTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly negativeTtlMs: number;
+  /** How long an expired answer is used while no server gives a new one. */
+  readonly staleForMs: number;
+  /** How long a call waits for a name that was never asked for. */
+  readonly firstAnswerWithinMs: number;
+}
+
+export interface DnsServerConfig {
+  /** Canonical, IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
 }
 
 export interface CallsConfig {

@@ -30,6 +30,7 @@ export function crossFaults(document: ConfigDocument): Fault[] {
   checkSources(groups, { document, report });
   routeFaults(data, groups, { document, report });
   checkTimers(data, report);
+  checkTtls(data, report);
   checkDoubles(data, ["identity", "aliases"], report);
   checkDoubles(data, ["identity", "secret"], report);
   return faults;
@@ -164,6 +165,15 @@ function checkTimers(data: unknown, report: Report): void {
       remedy: "t2 is where the doubling of t1 ends (RFC 3261 §17.1.2.2)",
     });
   }
+}
+
+function checkTtls(data: unknown, report: Report): void {
+  const [minTtl = "1s", maxTtl = "1h"] = [valueAt(data, ["dns", "minTtl"]), valueAt(data, ["dns", "maxTtl"])];
+  const ms = (text: unknown): number | null => (typeof text === "string" ? parseDuration(text.trim()) : null);
+  const [least, most] = [ms(minTtl), ms(maxTtl)];
+  if (least === null || most === null || least <= most) return;
+  const path: KeyPath = ["dns", valueAt(data, ["dns", "maxTtl"]) === undefined ? "minTtl" : "maxTtl"];
+  report(path, { expected: "maxTtl no shorter than minTtl", remedy: "raise maxTtl or lower minTtl" });
 }
 
 function checkDoubles(data: unknown, path: KeyPath, report: Report): void {

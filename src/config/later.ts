@@ -12,7 +12,6 @@ const LATER_KEYS: readonly LaterKey[] = [
   { at: ["redis"], what: "replication through Redis" },
   { at: ["role"], what: "hooks at a change of role" },
   { at: ["admin"], what: "the admin API" },
-  { at: ["dns"], what: "DNS: targets are numeric addresses" },
   { at: ["tls"], what: "TLS" },
 ];
 

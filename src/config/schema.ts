@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { checkAlias } from "./alias.ts";
 import { bad, type Checked, good } from "./checked.ts";
+import { dnsSchema } from "./dns-schema.ts";
 import { groupNameSchema, groupSchema, routeFailoverSchema } from "./group-schema.ts";
 import { checkListen, LISTEN_EXPECTED } from "./listen-address.ts";
 import { checkNumberPattern } from "./number-pattern.ts";
@@ -187,6 +188,7 @@ export const configSchema = keys(
       .describe("The first that matches is taken; a call that none matches is refused."),
     timers: timers.prefault({}).describe("Timers of RFC 3261."),
     limits: limits.prefault({}).describe("Everything has a limit."),
+    dns: dnsSchema.prefault({}).describe("How names are resolved."),
     calls: callsSchema.prefault({}).describe("Calls that are up."),
     cdr: cdrSchema.prefault({}).describe("Call records."),
     overload: overloadSchema.prefault({}).describe("When new calls are refused to keep those that are up."),

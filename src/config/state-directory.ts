@@ -4,7 +4,7 @@ import { bad, type Checked, good } from "./checked.ts";
 import type { SocketOwner } from "./control-socket-path.ts";
 
 /** PATH_MAX of Linux, less its NUL and the longest name of a file in it. */
-const DIRECTORY_BYTES_MAX = 4_095 - 256;
+const DIRECTORY_BYTES_MAX = 3_839;
 
 /** The directory of a node whose file names none. */
 export function defaultStateDirectory({ node, env, uid }: SocketOwner): string {

@@ -25,7 +25,7 @@ export interface Destination {
 const RETRY_AFTER_S = 5;
 
 /** Servers behind one name that an in-dialog request may try. */
-export const IN_DIALOG_PLACES_MAX = 4;
+const IN_DIALOG_PLACES_MAX = 4;
 
 /** An in-dialog request goes on to another server of the same name as RFC 3263 §4.3 has it, and by no time-out of ours. */
 const IN_DIALOG: FailoverPolicy = {

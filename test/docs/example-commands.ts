@@ -46,6 +46,16 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     evidence: /"tandem", "reload"/,
   },
   {
+    line: /^(npx )?tandem resolve [\w.]+( -c FILE)?( --json)?$/,
+    by: "test/integration/dns/resolve-command.test.ts",
+    evidence: /"tandem", "resolve"/,
+  },
+  {
+    line: /^(npx )?tandem targets( (drain|disable|enable) [\w.:]+)?( --json)?$/,
+    by: "test/lab/health.test.ts",
+    evidence: /"tandem", "targets"/,
+  },
+  {
     // The signal, without the service manager.
     line: /^systemctl kill --signal=HUP --kill-whom=main tandem\.service$/,
     by: "test/integration/admin/reload-command.test.ts",

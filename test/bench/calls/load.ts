@@ -87,7 +87,11 @@ export class Load {
     this.#plan = plan;
     this.#calleeStatistics = this.#file("callee.csv");
     const address = plan.addresses.callee;
-    const argv = sippArgv({ scenario: "uas", address, port: SIP_PORT, statistics: this.#calleeStatistics });
+    // -aa: probes of the proxy are answered 200
+    const argv = [
+      ...sippArgv({ scenario: "uas", address, port: SIP_PORT, statistics: this.#calleeStatistics }),
+      "-aa",
+    ];
     this.#callee = plan.start("callee", argv, { env: { TERM: "dumb" } });
   }
 
