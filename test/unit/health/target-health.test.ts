@@ -146,6 +146,24 @@ const rows: Row[] = [
     ],
   },
   {
+    name: "200 calls a second, and the host falls silent at 5 s: no new call after 7.3 s",
+    probes: (second) => (second < 5 ? OK : null),
+    calls: [...every(0.1, 5, 0.005, answered(200)), ...every(7, 7.5, 0.005, SILENT)],
+    states: [
+      [4.99, "up"],
+      [7.02, "down"],
+    ],
+  },
+  {
+    name: "200 calls a second, and the host refuses from 5 s on: no new call after 5.02 s",
+    probes: (second) => (second < 5 ? OK : { failure: "connection refused" }),
+    calls: [...every(0.1, 5, 0.005, answered(200)), ...every(5.005, 5.5, 0.005, REFUSED)],
+    states: [
+      [5, "up"],
+      [5.02, "down"],
+    ],
+  },
+  {
     name: "one call without an answer, and the probe that follows at once is answered: up",
     probes: () => OK,
     calls: [[3, SILENT]],
