@@ -261,6 +261,22 @@ const rows: Row[] = [
     never: "down",
   },
   {
+    name: "panic: two calls answered bring a target back that answers no probe, provisional answers do not",
+    probes: () => null,
+    calls: [
+      ...every(5, 5.5, 0.1, answered(100)),
+      ...every(5.55, 5.95, 0.1, answered(180)),
+      [7, answered(200)],
+      [7.1, answered(200)],
+    ],
+    states: [
+      [4, "down"],
+      [6, "down"],
+      [7.05, "recovering"],
+      [7.15, "up"],
+    ],
+  },
+  {
     name: "without passive detection calls say nothing",
     policy: { passive: false },
     probes: () => OK,
