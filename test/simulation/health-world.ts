@@ -71,7 +71,8 @@ export class HealthWorld {
   private now = 0;
   private healed = false;
 
-  constructor(count: number, policy: HealthPolicy, seed: number) {
+  /** @param planted what the table does otherwise than the rules know: a fault that they have to find */
+  constructor(count: number, policy: HealthPolicy, seed: number, planted: Partial<HealthPolicy> = {}) {
     this.policy = policy;
     this.random = new Random(seed);
     // Each step of the machine may be seen a tick late.
@@ -87,7 +88,7 @@ export class HealthWorld {
     for (let index = 0; index < count; index++)
       this.addTarget(`udp:10.${index >> 8}.${index & 255}.1:5060`, index);
     this.table.follow(
-      [...this.targets.keys()].map((id) => ({ id, policies: [policy] })),
+      [...this.targets.keys()].map((id) => ({ id, policies: [{ ...policy, ...planted }] })),
       0,
     );
   }

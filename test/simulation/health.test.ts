@@ -17,12 +17,12 @@ const histories = asked
       { targets: 20, days: 3, policy: {} },
       {
         targets: 20,
-        days: 1,
+        days: 0.5,
         policy: { intervalMs: 2_000, fastIntervalMs: 500, timeoutMs: 500, fall: 2, rise: 3 },
       },
       {
         targets: 20,
-        days: 1,
+        days: 0.5,
         policy: { intervalMs: 30_000, fastIntervalMs: 4_000, timeoutMs: 4_000, fall: 5, rise: 1 },
       },
     ];
@@ -42,6 +42,26 @@ describe("health, simulated", () => {
       assert.ok(tally.detections > 0 && tally.recoveries > 0 && tally.lossyProbes > 0);
       // Two tries a probe, (1 - 0.95²)² each lost, three in a row: one in a million.
       if (Object.keys(policy).length === 0) assert.ok(tally.lossyDowns <= 3 + 3e-6 * tally.lossyProbes);
+    });
+  }
+});
+
+describe("planted faults, each found by the rule that it breaks", () => {
+  const faults = [
+    { planted: { intervalMs: 11_000 }, found: /a probe after \d+ ms while it is up/ },
+    { planted: { fastIntervalMs: 2_000 }, found: /a probe after \d+ ms while it is failing/ },
+    { planted: { fall: 6 }, found: /failing \d+ ms after it became dead/ },
+    { planted: { rise: 12 }, found: /recovering after its return, and not held/ },
+    { planted: { holdDownMs: 0 }, found: /times down in a window/ },
+  ];
+  for (const { planted, found } of faults) {
+    test(JSON.stringify(planted), () => {
+      const world = new HealthWorld(50, DEFAULT_POLICY, 1, planted);
+      world.run(0.3 * DAY_MS);
+      assert.ok(
+        world.faults.some((fault) => found.test(fault)),
+        world.faults.slice(0, 3).join("\n"),
+      );
     });
   }
 });
