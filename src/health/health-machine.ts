@@ -124,6 +124,7 @@ function probed(health: TargetHealth, event: ProbeOutcome, now: number, policy: 
 function late(health: TargetHealth, event: ProbeOutcome, policy: HealthPolicy): TargetHealth {
   if (event.kind !== "probe-answered" || event.probe > health.probe) return health;
   const { status, rttMs } = event;
+  if (rttMs <= policy.timeoutMs) return health; // it came twice
   const lastProbe = `OPTIONS answered ${status} after ${Math.round(rttMs)} ms, too late: the time-out is ${policy.timeoutMs} ms`;
   return { ...health, rttMs, lastProbe };
 }
@@ -168,7 +169,7 @@ function operate(
     from,
     to: state,
     by: who,
-    reason: `${who} set it to ${state}`,
+    reason: who === "" ? `set to ${state}` : `${who} set it to ${state}`,
   };
   const set = { ...health, operator: state, operatorBy: who, operatorSince: now };
   if (state === "disabled") return [plan(set, now, policy), [told]];

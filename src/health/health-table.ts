@@ -17,7 +17,7 @@ import {
 } from "./target-health.ts";
 import { statusOf, type TargetStatus } from "./target-status.ts";
 
-/** First probes of targets that come together begin so far apart on average, and all within the bound. */
+/** First probes of targets that come (or change) together begin so far apart on average, and all within the bound. */
 const FIRST_PROBE_GAP_MS = 5;
 const FIRST_PROBES_MS_MAX = 5_000;
 /** A target that left (a reload, a changed DNS record) and returns is remembered so long, and so many of them. */
@@ -71,21 +71,16 @@ export class HealthTable {
   follow(targets: readonly { id: string; policies: readonly HealthPolicy[] }[], now: number): void {
     this.forget(now);
     const gone = new Set(this.entries.keys());
-    const added: Entry[] = [];
+    const planned: Entry[] = [];
     for (const { id, policies } of targets) {
       gone.delete(id);
       const policy = strictest(policies);
       const known = this.entries.get(id);
-      if (known === undefined) added.push(this.add(id, policy, now));
-      else this.change(known, policy, now);
+      if (known === undefined) planned.push(this.add(id, policy, now));
+      else if (this.change(known, policy, now)) planned.push(known);
     }
     for (const id of gone) this.remove(id, now);
-    const within = Math.min(FIRST_PROBES_MS_MAX, added.length * FIRST_PROBE_GAP_MS);
-    for (const entry of added) {
-      if (entry.health.operator === "disabled" || !entry.policy.probed) continue;
-      const delay = this.ports.random() * Math.min(within, entry.policy.intervalMs);
-      this.keep(entry, { ...entry.health, probeAt: now + delay });
-    }
+    this.spread(planned, now);
   }
 
   /** What a probe or a call showed; of a target that is not followed (any more) it is ignored. */
@@ -141,13 +136,18 @@ export class HealthTable {
 
   /** Takes over another one's observations. Targets that are not followed yet find theirs when they are. */
   adopt(records: readonly HealthRecord[], now: number): void {
+    const planned: Entry[] = [];
     for (const record of records) {
       const entry = this.entries.get(record.id);
       const own = entry?.health ?? this.fresh(now);
       const health = fromRecord(record, own, now);
       if (entry === undefined) this.depart(record.id, health, now);
-      else this.keep(entry, plan(health, now, entry.policy));
+      else {
+        this.keep(entry, plan(health, now, entry.policy));
+        planned.push(entry);
+      }
     }
+    this.spread(planned, now);
   }
 
   private add(id: string, policy: HealthPolicy, now: number): Entry {
@@ -168,10 +168,22 @@ export class HealthTable {
     return newTarget(now, Math.floor(this.ports.random() * 2 ** 32));
   }
 
-  private change(entry: Entry, policy: HealthPolicy, now: number): void {
-    if (samePolicy(entry.policy, policy)) return;
+  /** @returns whether it is planned anew */
+  private change(entry: Entry, policy: HealthPolicy, now: number): boolean {
+    if (samePolicy(entry.policy, policy)) return false;
     entry.policy = policy;
     this.keep(entry, plan(entry.health, now, policy));
+    return true;
+  }
+
+  /** Of targets that were planned together, those due at once are probed one after the other. */
+  private spread(planned: readonly Entry[], now: number): void {
+    const due = planned.filter(({ health }) => health.probeAt <= now);
+    const within = Math.min(FIRST_PROBES_MS_MAX, due.length * FIRST_PROBE_GAP_MS);
+    for (const entry of due) {
+      const delay = this.ports.random() * Math.min(within, entry.policy.intervalMs);
+      this.keep(entry, { ...entry.health, probeAt: now + delay });
+    }
   }
 
   private remove(id: string, now: number): void {

@@ -27,7 +27,7 @@ export function plan(health: TargetHealth, now: number, policy: HealthPolicy): T
   }
   if (health.awaitedUntil !== NEVER) return health; // its end will plan
   const seed = (Math.imul(health.seed, 1_664_525) + 1_013_904_223) >>> 0;
-  const probeAt = Math.max(now, health.probeStartedAt + gapMs(health, policy, seed / 2 ** 32));
+  const probeAt = Math.max(now, health.probeStartedAt + Math.round(gapMs(health, policy, seed / 2 ** 32)));
   return { ...health, seed, probeAt };
 }
 

@@ -31,6 +31,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     by: HERE,
     evidence: /`npx node --test \$\{file\}`/,
   },
+  {
+    line: /^(TARGETS=\d+ DAYS=\d+ )?SEED=\d+ npm run test:simulation$/,
+    by: HERE,
+    evidence: /npm run test:simulation -- --test-name-pattern='targets for'/,
+  },
   { line: /^node --test$/, by: "scripts/tests.mjs", evidence: /node, "--test"/ },
   { line: /^(npx )?tandem …$/, by: HERE, evidence: /"npx tandem config schema"/ },
   { line: /^(npx )?tandem run( -c FILE)?$/, by: HERE, evidence: /tandem run -c \$\{file\}`/ },

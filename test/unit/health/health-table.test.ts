@@ -164,6 +164,30 @@ describe("targets that come and go", () => {
     assert.ok(probes.length >= sent + 2);
   });
 
+  test("a reload that shortens the interval of a thousand, or another node's observations, make no burst", () => {
+    const { table, until, probes, now } = world();
+    const ids = Array.from({ length: 1_000 }, (_, index) => `target-${index}`);
+    const slow = { ...DEFAULT_POLICY, intervalMs: 300_000 };
+    const follow = (policy: HealthPolicy): void =>
+      table.follow(
+        ids.map((id) => ({ id, policies: [policy] })),
+        now(),
+      );
+    follow(slow);
+    until(900_000);
+    const records = table.snapshot(now() - 600_000);
+    for (const act of [() => follow(DEFAULT_POLICY), () => table.adopt(records, now())]) {
+      const from = now();
+      act();
+      until(from + 5_000);
+      const bursts = Array.from(
+        { length: 50 },
+        (_, index) => probes.filter(({ at }) => Math.floor((at - from) / 100) === index).length,
+      );
+      assert.ok(Math.max(...bursts) < 100, String(bursts));
+    }
+  });
+
   test("a reload that ends probing ends it at once, one that begins it begins at once", () => {
     const { table, follow, until, probes } = world();
     follow(A);
@@ -285,6 +309,17 @@ describe("what operators ask", () => {
     assert.equal(status(A).observed, "failing");
   });
 
+  test("an answer that comes twice counts once", () => {
+    const { table, follow, until, status, now } = world();
+    follow(A);
+    until(100);
+    const before = table.snapshot(now());
+    const again = { status: 503, retryAfterS: 30, rttMs: 5, allow: "", server: "" };
+    table.feed(A, { kind: "probe-answered", probe: 1, ...again }, now());
+    assert.deepEqual(table.snapshot(now()), before);
+    assert.equal(status(A).lastProbe, "OPTIONS answered 200");
+  });
+
   test("draining: probed as before; its calls go on, new ones do not come", () => {
     const { table, follow, until, probes, status, now } = world();
     follow(A);
@@ -347,6 +382,10 @@ describe("what operators ask", () => {
       [],
     );
     next.table.restore([], 20_000);
+    assert.deepEqual(
+      next.changes.flatMap((change) => (change.kind === "operated" ? [change.reason] : [])),
+      ["ann set it to disabled", "set to enabled", "set to enabled"],
+    );
     assert.equal(next.status(A).operator, "enabled");
   });
 

@@ -146,6 +146,24 @@ const rows: Row[] = [
     ],
   },
   {
+    name: "200 calls a second, and the host falls silent at 5 s: no new call after 7.3 s",
+    probes: (second) => (second < 5 ? OK : null),
+    calls: [...every(0.1, 5, 0.005, answered(200)), ...every(7, 7.5, 0.005, SILENT)],
+    states: [
+      [4.99, "up"],
+      [7.02, "down"],
+    ],
+  },
+  {
+    name: "200 calls a second, and the host refuses from 5 s on: no new call after 5.02 s",
+    probes: (second) => (second < 5 ? OK : { failure: "connection refused" }),
+    calls: [...every(0.1, 5, 0.005, answered(200)), ...every(5.005, 5.5, 0.005, REFUSED)],
+    states: [
+      [5, "up"],
+      [5.02, "down"],
+    ],
+  },
+  {
     name: "one call without an answer, and the probe that follows at once is answered: up",
     probes: () => OK,
     calls: [[3, SILENT]],
@@ -241,6 +259,22 @@ const rows: Row[] = [
     calls: every(0.05, 40, 0.5, answered(200)),
     states: [[0.1, "up"]],
     never: "down",
+  },
+  {
+    name: "panic: two calls answered bring a target back that answers no probe, provisional answers do not",
+    probes: () => null,
+    calls: [
+      ...every(5, 5.5, 0.1, answered(100)),
+      ...every(5.55, 5.95, 0.1, answered(180)),
+      [7, answered(200)],
+      [7.1, answered(200)],
+    ],
+    states: [
+      [4, "down"],
+      [6, "down"],
+      [7.05, "recovering"],
+      [7.15, "up"],
+    ],
   },
   {
     name: "without passive detection calls say nothing",
