@@ -260,7 +260,7 @@ export class Resolver {
   #locate(entry: Entry): void {
     const uses = new Set<string>();
     const { reach, hosts, onChange } = this.#ports;
-    const location = locateName(entry.query, {
+    const found = locateName(entry.query, {
       look: (question) => {
         uses.add(keyOf(question));
         return this.#records.use(question, entry);
@@ -272,11 +272,21 @@ export class Resolver {
     entry.uses = uses;
     for (const key of before) if (!uses.has(key)) this.#records.release(key, entry);
     for (const key of uses) if (!before.has(key)) this.#records.wake(key);
-    if (location === null) return; // the old one serves until the new one is whole
     const old = entry.location;
+    const location = found ?? this.#outlived(old);
+    if (location === null) return; // the old one serves until the new one is whole
     entry.location = location;
     if (old === null || !sameLocation(old, location)) onChange(entry.query, location);
     this.#tellWaiters(entry, location);
+  }
+
+  /** What takes the place of a location that has been stale for too long while the new one is still asked for. */
+  #outlived(old: Location | null): Location | null {
+    const { clock, settings } = this.#ports;
+    const now = clock.now();
+    if (old === null || old.staleSinceMs === null || now - old.staleSinceMs < settings.staleForMs)
+      return null;
+    return { servers: [], status: "failed", staleSinceMs: null, expiresAt: now, reason: old.reason };
   }
 
   #tellWaiters(entry: Entry, location: Location | null): void {

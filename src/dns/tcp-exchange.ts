@@ -20,7 +20,7 @@ export const tcpCarrier: Carrier = {
     };
     const length = Buffer.alloc(LENGTH_PREFIX);
     length.writeUInt16BE(query.length);
-    socket.end(Buffer.concat([length, query]));
+    socket.write(Buffer.concat([length, query])); // no half-close: servers take it for a client that has gone
     socket.on("data", (bytes: Buffer) => {
       received = Buffer.concat([received, bytes]);
       while (open && received.length >= LENGTH_PREFIX) {

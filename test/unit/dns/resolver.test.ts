@@ -146,6 +146,21 @@ describe("no server answers (OpenSIPS #3285)", () => {
     );
   });
 
+  test("the bound holds, too, while what would take the place of the stale answer is still asked for", () => {
+    const world = Object.assign(new DnsWorld({ staleForMs: MINUTE }), { ttlS: 5 });
+    world.zone = `x.example NAPTR 1 1 s SIP+D2U _sip._udp.x.example
+      _sip._udp.x.example SRV 1 1 5060 a.example\na.example A 192.0.2.1`;
+    world.resolver.follow(queryFor("x.example"));
+    world.run(1_000);
+    Object.assign(world, { outage: "slow to say no", failureMs: 20_000 });
+    for (let second = 0; second < 120; second++) {
+      world.run(1_000);
+      const { status, staleSinceMs } = world.peek("x.example") ?? {};
+      if (status === "stale") assert.ok(world.now - (staleSinceMs ?? 0) < MINUTE, `second ${second}`);
+    }
+    assert.equal(world.peek("x.example")?.status, "failed");
+  });
+
   test("the reason says that it is stale, and why", () => {
     const world = followed({ ttlS: 1 });
     world.outage = "192.0.2.53:53: no answer in time";
