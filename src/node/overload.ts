@@ -1,7 +1,7 @@
 /** How much of the new calls is to be refused: from the delay of the event loop and from what waits in the kernel. */
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import type { ListenerAddress } from "../transport/flow.ts";
+import type { ListenerAddress, Transports } from "../transport/flow.ts";
 
 export interface OverloadOptions {
   /** A beat that comes later than this is too late. */
@@ -10,68 +10,142 @@ export interface OverloadOptions {
   readonly queueBytes: number;
 }
 
+/** What one look sees. */
+export interface OverloadSeen extends OverloadOptions {
+  /** Share of the time since the look before in which the loop was busy, 0 to 1. */
+  readonly busy: number;
+}
+
+export interface OverloadState {
+  /** Share of the new calls that is refused, 0 to {@link HIGHEST_LEVEL}. */
+  readonly level: number;
+  /** How far it was behind at the last look, in units of the bound that is nearer. */
+  readonly behind: number;
+}
+
+export const AT_EASE: OverloadState = { level: 0, behind: 0 };
+
 /** How often it looks. */
 const LOOK_MS = 100;
 /** Below this share of a busy loop nothing waits, and the kernel is not asked. */
 const BUSY = 0.75;
-/** More is refused in steps that reach all in a second, and less in steps that take three: no swinging. */
-const STEP_UP = 0.1;
-const STEP_DOWN = 0.03;
 /** Some calls are let in always: that is how the end of an overload is seen. */
-const HIGHEST_LEVEL = 0.95;
+const HIGHEST_LEVEL = 0.99;
+/** As much of the loop's time as is to be used while calls are refused: with more it would not be seen that too many are. */
+const BUSY_WANTED = 0.97;
+/** What is let in is cut to this share at each look while the node falls behind, and to the smaller one when it is far behind. */
+const CUT = 0.8;
+const DEEP_CUT = 0.5;
+const FAR_BEHIND = 2;
+/** What waits is on its way out when it is less by this factor than at the look before: a cut has worked. */
+const CATCHING_UP = 0.95;
+/** What is let in grows by no more than this at each look: the later messages of the new calls are not seen yet. */
+const MOST_RISE = 1.5;
+/** With less refused, nothing is. */
+const LOWEST_LEVEL = 0.01;
+/** An overload is over, as far as the log is concerned, when nothing was refused for so long. */
+const OVER_MS = 5_000;
 
 /**
- * The next level, one look later. Pure.
- * @param seen `loopDelayMs`: how late the look came; `queueBytes`: what waits in the kernel
- * @returns share of the new calls to refuse, 0 to {@link HIGHEST_LEVEL}
+ * The next state, one look later. Pure. While the node falls behind, what is let in is cut; while it catches up, nothing is
+ * changed; when nothing waits, so much is let in that the loop is just busy. As its work grows in proportion to what is let in, that
+ * settles within a few looks and does not swing.
  */
-export function nextLevel(level: number, seen: OverloadOptions, bounds: OverloadOptions): number {
-  const excess = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
-  if (excess > 1) return Math.min(HIGHEST_LEVEL, level + STEP_UP);
-  // Half-way down to the bound the level stays: the overload goes on, and is held.
-  return excess > 0.5 ? level : Math.max(0, level - STEP_DOWN);
+export function nextState(
+  { level, behind: before }: OverloadState,
+  seen: OverloadSeen,
+  bounds: OverloadOptions,
+): OverloadState {
+  const behind = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
+  if (level === 0 && behind <= 1) return { level, behind };
+  let letIn = 1 - level;
+  if (behind > 1) {
+    if (behind > before * CATCHING_UP) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
+  } else {
+    const fits = BUSY_WANTED / Math.max(seen.busy, LOWEST_LEVEL);
+    // Half-way to the bound there is enough that waits.
+    letIn *= Math.min(behind > 0.5 ? 1 : MOST_RISE, fits);
+  }
+  const next = Math.min(HIGHEST_LEVEL, 1 - letIn);
+  return { level: next < LOWEST_LEVEL ? 0 : next, behind };
 }
 
-/** Looks by itself until it is stopped, and tells when the level changes. */
+export interface OverloadPorts {
+  readonly listeners: readonly ListenerAddress[];
+  /** {@link Transports.receiveBufferBytes}. */
+  readonly receiveBufferBytes: number;
+  /** Takes each new level. */
+  readonly shed: (level: number) => void;
+  readonly log: { readonly warn: (fields: object, text: string) => void };
+}
+
+/** Looks by itself until it is stopped. */
 export class OverloadWatch {
+  private readonly ports: OverloadPorts;
+  private readonly sockets: { readonly numbers: ReadonlySet<number>; readonly files: readonly string[] };
   private bounds: OverloadOptions;
-  private level = 0;
+  private state = AT_EASE;
   private lastUse = performance.eventLoopUtilization();
-  private expected = performance.now() + LOOK_MS;
+  private lastLook = performance.now();
+  private episode: { readonly since: number; highest: number; lastAt: number } | null = null;
   private readonly beat: NodeJS.Timeout;
 
-  constructor(bounds: OverloadOptions, listeners: readonly ListenerAddress[], tell: (level: number) => void) {
-    this.bounds = bounds;
-    const udp = listeners.filter(({ transport }) => transport === "udp");
+  constructor(bounds: OverloadOptions, ports: OverloadPorts) {
+    this.ports = ports;
+    this.bounds = this.reachable(bounds);
+    const udp = ports.listeners.filter(({ transport }) => transport === "udp");
     const families = new Set(udp.map(({ address }) => (address.includes(":") ? "udp6" : "udp")));
-    const files = [...families].map((family) => `/proc/self/net/${family}`);
-    const ports = new Set(udp.map(({ port }) => port));
-    this.beat = setInterval(() => this.look({ ports, files }, tell), LOOK_MS);
+    this.sockets = {
+      numbers: new Set(udp.map(({ port }) => port)),
+      files: [...families].map((family) => `/proc/self/net/${family}`),
+    };
+    this.beat = setInterval(() => this.look(), LOOK_MS);
     this.beat.unref();
   }
 
   configure(bounds: OverloadOptions): void {
-    this.bounds = bounds;
+    this.bounds = this.reachable(bounds);
   }
 
   stop(): void {
     clearInterval(this.beat);
   }
 
-  private look(
-    sockets: { ports: ReadonlySet<number>; files: readonly string[] },
-    tell: (level: number) => void,
-  ): void {
+  /** A queue that overflows before it reaches its bound would never be seen: half of the buffer is the most. */
+  private reachable({ loopDelayMs, queueBytes }: OverloadOptions): OverloadOptions {
+    return { loopDelayMs, queueBytes: Math.min(queueBytes, this.ports.receiveBufferBytes) };
+  }
+
+  private look(): void {
     const now = performance.now();
-    const loopDelayMs = Math.max(0, now - this.expected);
-    this.expected = now + LOOK_MS;
-    const use = performance.eventLoopUtilization(this.lastUse);
+    const loopDelayMs = Math.max(0, now - this.lastLook - LOOK_MS);
+    this.lastLook = now;
+    const busy = performance.eventLoopUtilization(this.lastUse).utilization;
     this.lastUse = performance.eventLoopUtilization();
-    const asks = use.utilization > BUSY || this.level > 0;
-    const queueBytes = asks ? bytesWaiting(sockets.files, sockets.ports) : 0;
-    const level = nextLevel(this.level, { loopDelayMs, queueBytes }, this.bounds);
-    if (level !== this.level) tell(level);
-    this.level = level;
+    const asks = busy > BUSY || this.state.level > 0;
+    const queueBytes = asks ? bytesWaiting(this.sockets.files, this.sockets.numbers) : 0;
+    const { level } = this.state;
+    this.state = nextState(this.state, { loopDelayMs, queueBytes, busy }, this.bounds);
+    if (this.state.level !== level) this.ports.shed(this.state.level);
+    this.say(now);
+  }
+
+  /** Once when it begins and once when it is over: between them the level moves all the time. */
+  private say(now: number): void {
+    const { log } = this.ports;
+    const { level } = this.state;
+    if (level > 0) {
+      if (this.episode === null) {
+        this.episode = { since: now, highest: level, lastAt: now };
+        log.warn({ share: level }, "overload: new calls are refused");
+      }
+      this.episode.highest = Math.max(this.episode.highest, level);
+      this.episode.lastAt = now;
+    } else if (this.episode !== null && now - this.episode.lastAt >= OVER_MS) {
+      const { since, highest, lastAt } = this.episode;
+      this.episode = null;
+      log.warn({ seconds: Math.round((lastAt - since) / 1_000), highestShare: highest }, "overload is over");
+    }
   }
 }
 

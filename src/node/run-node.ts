@@ -102,9 +102,11 @@ function build(config: Config, { transports, clock, log }: Edges) {
   });
   const watched = new WatchedTargets(transports, clock);
   let retryAfterS = config.overload.retryAfterS;
-  const overload = new OverloadWatch(config.overload, transports.listeners, (share) => {
-    proxy.shed(share, retryAfterS);
-    log.warn({ share }, share > 0 ? "overload: new calls are refused" : "overload is over");
+  const overload = new OverloadWatch(config.overload, {
+    listeners: transports.listeners,
+    receiveBufferBytes: transports.receiveBufferBytes,
+    shed: (share) => proxy.shed(share, retryAfterS),
+    log,
   });
   const follow = (to: Config, { router, identity }: typeof parts): void => {
     calls.configure({ limits: callLimits(to), maxDurationMs: to.calls.maxDurationMs });

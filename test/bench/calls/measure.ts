@@ -17,6 +17,8 @@ import {
 export const TROUBLE_MAX = 0.001;
 const PROBE_S = 2.5;
 const RATE_MAX = 9_000;
+const OVERLOAD_FACTOR = 2;
+const OVERLOAD_S = 8;
 /** A core that is busy for so much of the time has reached its end. */
 const FULL_MIN = 0.85;
 /** Calls begun, as a share of those asked for. */
@@ -118,6 +120,26 @@ async function probe({ host, subject, load }: Bench, rate: number): Promise<Verd
   const proxyBusy = (after.userUs + after.kernelUs - before.userUs - before.kernelUs) / windowUs;
   const loadBusy = (loadAfter.busyUs - loadBefore.busyUs) / windowUs;
   return loadBusy > FULL_MIN && proxyBusy < FULL_MIN ? "load" : "bad";
+}
+
+/** A proxy that is offered twice what it carries cleanly. */
+export interface OverloadFigures {
+  cleanRate: number;
+  /** Calls a second that were begun, as a share of the clean rate: 2, unless the load could not. */
+  offered: number;
+  /** Calls a second that came to their end, as a share of the clean rate. */
+  completed: number;
+}
+
+/** @param bench warm and without a backlog; it has one afterwards */
+export async function measureOverload({ subject, load }: Bench, cleanRate: number): Promise<OverloadFigures> {
+  const result = await load.step({ rate: OVERLOAD_FACTOR * cleanRate, seconds: OVERLOAD_S });
+  assertAlive(subject);
+  return {
+    cleanRate,
+    offered: result.offeredRate / cleanRate,
+    completed: result.completedRate / cleanRate,
+  };
 }
 
 /**
