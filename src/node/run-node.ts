@@ -82,6 +82,7 @@ function build(config: Config, { transports, clock, log }: Edges) {
   const calls = new CallTable({
     wheel: clock.wheel,
     wall: () => Date.now(),
+    now: () => clock.now(),
     node: config.node,
     maxDurationMs: config.calls.maxDurationMs,
     write: (cdr) => cdrs?.write(cdr),

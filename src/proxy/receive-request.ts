@@ -84,12 +84,14 @@ function excessOf(core: Core, { request }: Arrival, { emergency }: Destination):
   return refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER);
 }
 
-function tellLedger(core: Core, { request, flow }: Arrival, { callKey, group, byCaller }: Destination): void {
+function tellLedger(core: Core, arrival: Arrival, { callKey, group, byCaller }: Destination): void {
+  const { request, flow, scope } = arrival;
   if (request.toTag === "") core.calls.began(callKey, factsOf(request, flow, group), core.now);
   else {
     const bye = request.method === "BYE";
     const reason = bye ? reasonOf(request) : "";
-    core.calls.seen(callKey, { byCaller, cseq: request.cseqNumber, bye, reason });
+    const calleeTag = byCaller ? request.toTag : scope.fromTag;
+    core.calls.seen(callKey, { byCaller, calleeTag, cseq: request.cseqNumber, bye, reason });
   }
 }
 
