@@ -40,7 +40,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
       loopDelayMs: overload.loopDelay,
-      queueBytes: overload.queueBytes,
+      queueBytes: overload.queueBytes ?? null,
       retryAfterS: Math.ceil(overload.retryAfter / 1_000),
     },
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },

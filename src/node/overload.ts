@@ -10,6 +10,12 @@ export interface OverloadOptions {
   readonly queueBytes: number;
 }
 
+/** Of the configuration; `queueBytes` null: half of the receive buffer, at most {@link QUEUE_BYTES_MAX}. */
+export interface OverloadBounds {
+  readonly loopDelayMs: number;
+  readonly queueBytes: number | null;
+}
+
 /** What one look sees. */
 export interface OverloadSeen extends OverloadOptions {
   /** Share of the time since the look before in which the loop was busy, 0 to 1. */
@@ -25,6 +31,8 @@ export interface OverloadState {
 
 export const AT_EASE: OverloadState = { level: 0, behind: 0 };
 
+/** More waits for a tenth of a second already. */
+const QUEUE_BYTES_MAX = 524_288;
 /** How often it looks. */
 const LOOK_MS = 100;
 /** Below this share of a busy loop nothing waits, and the kernel is not asked. */
@@ -90,9 +98,9 @@ export class OverloadWatch {
   private episode: { readonly since: number; highest: number; lastAt: number } | null = null;
   private readonly beat: NodeJS.Timeout;
 
-  constructor(bounds: OverloadOptions, ports: OverloadPorts) {
+  constructor(bounds: OverloadBounds, ports: OverloadPorts) {
     this.ports = ports;
-    this.bounds = this.reachable(bounds);
+    this.bounds = this.boundsOf(bounds);
     const udp = ports.listeners.filter(({ transport }) => transport === "udp");
     const families = new Set(udp.map(({ address }) => (address.includes(":") ? "udp6" : "udp")));
     this.sockets = {
@@ -103,17 +111,20 @@ export class OverloadWatch {
     this.beat.unref();
   }
 
-  configure(bounds: OverloadOptions): void {
-    this.bounds = this.reachable(bounds);
+  configure(bounds: OverloadBounds): void {
+    this.bounds = this.boundsOf(bounds);
   }
 
   stop(): void {
     clearInterval(this.beat);
   }
 
-  /** A queue that overflows before it reaches its bound would never be seen: half of the buffer is the most. */
-  private reachable({ loopDelayMs, queueBytes }: OverloadOptions): OverloadOptions {
-    return { loopDelayMs, queueBytes: Math.min(queueBytes, this.ports.receiveBufferBytes) };
+  private boundsOf({ loopDelayMs, queueBytes }: OverloadBounds): OverloadOptions {
+    // With its bookkeeping the kernel keeps twice these bytes. A queue that overflows below its bound would never be seen.
+    return {
+      loopDelayMs,
+      queueBytes: queueBytes ?? Math.min(QUEUE_BYTES_MAX, this.ports.receiveBufferBytes),
+    };
   }
 
   private look(): void {
