@@ -110,18 +110,22 @@ export class CallTable {
     if (call === undefined || call.isAnswered) return;
     if (call.target !== target) this.rates.add(target, this.limits.targets.get(target), now);
     if (call.targetGroup !== group) this.rates.add(`group ${group}`, this.limits.groups.get(group), now);
-    this.count(call, -1);
-    call.target = target;
-    call.targetGroup = group;
-    this.count(call, 1);
+    this.move(call, target, group);
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
     call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
   }
 
   /** What became of the attempt at a target. */
-  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void {
+  attemptEnded(
+    key: string,
+    { id: target, group }: { id: string; group: string },
+    result: { status: number; reason: string },
+  ): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
+    const isAnswer = result.status >= 200 && result.status < 300;
+    // Of a call that was forked before us another leg may have been tried last.
+    if (isAnswer && !call.isAnswered && call.target !== target) this.move(call, target, group);
     const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
     const attempt = call.attempts[index];
     if (attempt === undefined) return;
@@ -234,6 +238,14 @@ export class CallTable {
       endedBy,
       reason,
     };
+  }
+
+  /** The call is at this target from now on. */
+  private move(call: Call, target: string, group: string): void {
+    this.count(call, -1);
+    call.target = target;
+    call.targetGroup = group;
+    this.count(call, 1);
   }
 
   private count(call: Call, step: 1 | -1): void {

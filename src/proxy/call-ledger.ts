@@ -50,7 +50,11 @@ export interface CallLedger {
   began(key: string, facts: LedgerFacts, now: number): void;
   /** It goes to this target now. */
   tried(key: string, target: string, group: string, now: number): void;
-  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void;
+  attemptEnded(
+    key: string,
+    target: { readonly id: string; readonly group: string },
+    result: { status: number; reason: string },
+  ): void;
   /** A provisional above 100 went up. */
   rang(key: string): void;
   /** A 2xx went up. */

@@ -55,7 +55,7 @@ class TableWorld {
 
   up(sessionSeconds = 0, key = KEY): void {
     this.begin(key);
-    this.table.attemptEnded(key, A, { status: 200, reason: "" });
+    this.table.attemptEnded(key, { id: A, group: "pbx" }, { status: 200, reason: "" });
     this.table.answered(key, { ...ANSWER, sessionSeconds }, this.now);
   }
 
@@ -78,14 +78,14 @@ describe("the account of a call", () => {
     const { table } = world;
     world.begin();
     world.pass(2_000);
-    table.attemptEnded(KEY, A, { status: 0, reason: "no answer" });
+    table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 0, reason: "no answer" });
     table.tried(KEY, B, "backup", world.now);
     world.pass(100);
     table.rang(KEY);
     world.pass(50);
     table.rang(KEY); // the first ringing counts
     world.pass(850);
-    table.attemptEnded(KEY, B, { status: 200, reason: "" });
+    table.attemptEnded(KEY, { id: B, group: "pbx" }, { status: 200, reason: "" });
     table.answered(KEY, ANSWER, world.now);
     world.pass(60_000);
     table.seen(KEY, { byCaller: false, calleeTag: "b1", cseq: 1, bye: true, reason: "Q.850;cause=16" });
@@ -164,12 +164,12 @@ describe("the account of a call", () => {
     const world = new TableWorld();
     world.begin();
     world.pass(10);
-    world.table.attemptEnded(KEY, A, { status: 0, reason: "refused" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 0, reason: "refused" });
     world.table.tried(KEY, A, "pbx", world.now);
     world.pass(10);
-    world.table.attemptEnded(KEY, A, { status: 486, reason: "" });
-    world.table.attemptEnded(KEY, A, { status: 600, reason: "late" });
-    world.table.attemptEnded(KEY, B, { status: 600, reason: "never tried" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 486, reason: "" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 600, reason: "late" });
+    world.table.attemptEnded(KEY, { id: B, group: "pbx" }, { status: 600, reason: "never tried" });
     world.table.failed(KEY, { status: 486, by: "refused", reason: "" });
     assert.deepEqual(
       world.account.attempts.map(({ status, reason, ms }) => [status, reason, ms]),
@@ -267,6 +267,18 @@ describe("a call that was forked before us: INVITEs with one key", () => {
       world.account.attempts.map(({ target }) => target),
       [A, B],
     );
+    world.assertEmpty();
+  });
+
+  test("is at the target that answers, also where another leg was tried later", () => {
+    const world = new TableWorld();
+    world.begin();
+    world.begin(KEY, B);
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 200, reason: "" });
+    world.table.answered(KEY, ANSWER, world.now);
+    assert.deepEqual([world.table.callsOn(A), world.table.callsOn(B)], [1, 0]);
+    world.table.ended(KEY, "dialog-lost");
+    assert.equal(world.account.target, A);
     world.assertEmpty();
   });
 
