@@ -1,6 +1,9 @@
 /** How much of the new calls is to be refused: from the delay of the event loop and from what waits in the kernel. */
+import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { endianness } from "node:os";
 import { performance } from "node:perf_hooks";
+import ipaddr from "ipaddr.js";
 import type { ListenerAddress, Transports } from "../transport/flow.ts";
 
 export interface OverloadOptions {
@@ -90,7 +93,7 @@ export interface OverloadPorts {
 /** Looks by itself until it is stopped. */
 export class OverloadWatch {
   private readonly ports: OverloadPorts;
-  private readonly sockets: { readonly numbers: ReadonlySet<number>; readonly files: readonly string[] };
+  private readonly sockets: { readonly names: ReadonlySet<string>; readonly files: readonly string[] };
   private bounds: OverloadOptions;
   private state = AT_EASE;
   private lastUse = performance.eventLoopUtilization();
@@ -104,7 +107,8 @@ export class OverloadWatch {
     const udp = ports.listeners.filter(({ transport }) => transport === "udp");
     const families = new Set(udp.map(({ address }) => (address.includes(":") ? "udp6" : "udp")));
     this.sockets = {
-      numbers: new Set(udp.map(({ port }) => port)),
+      // By address, too: other programs may have our port on theirs.
+      names: new Set(udp.map(kernelName)),
       files: [...families].map((family) => `/proc/self/net/${family}`),
     };
     this.beat = setInterval(() => this.look(), LOOK_MS);
@@ -134,7 +138,7 @@ export class OverloadWatch {
     const busy = performance.eventLoopUtilization(this.lastUse).utilization;
     this.lastUse = performance.eventLoopUtilization();
     const asks = busy > BUSY || this.state.level > 0;
-    const queueBytes = asks ? bytesWaiting(this.sockets.files, this.sockets.numbers) : 0;
+    const queueBytes = asks ? bytesWaiting(this.sockets.files, this.sockets.names) : 0;
     const { level } = this.state;
     this.state = nextState(this.state, { loopDelayMs, queueBytes, busy }, this.bounds);
     if (this.state.level !== level) this.ports.shed(this.state.level);
@@ -161,13 +165,13 @@ export class OverloadWatch {
 }
 
 /**
- * Unread bytes of the UDP sockets on these ports, the largest of them; 0 where the system does not tell. The file is memory,
+ * Unread bytes of the UDP sockets with these names, the largest of them; 0 where the system does not tell. The file is memory,
  * and read at once: a detour over the thread pool costs several times what it saves.
  */
-function bytesWaiting(files: readonly string[], ports: ReadonlySet<number>): number {
+function bytesWaiting(files: readonly string[], names: ReadonlySet<string>): number {
   let most = 0;
   for (const file of files) {
-    for (const line of textOf(file).split("\n").slice(1)) most = Math.max(most, waitingIn(line, ports));
+    for (const line of textOf(file).split("\n").slice(1)) most = Math.max(most, waitingIn(line, names));
   }
   return most;
 }
@@ -181,13 +185,23 @@ function textOf(file: string): string {
 }
 
 /**
- * Bytes that wait in the socket of one line of /proc/net/udp; 0 for another's port. Pure.
- *   sl  local_address rem_address   st tx_queue:rx_queue …
+ * An address and port as /proc/net/udp has them: "0100007F:13C4". The kernel writes words of 32 bits as this machine's numbers.
+ * @param address numeric, IPv6 without brackets
  */
-export function waitingIn(line: string, ports: ReadonlySet<number>): number {
-  const [, local, , , queues] = line.trim().split(/\s+/);
-  const port = Number.parseInt(local?.split(":")[1] ?? "", 16);
-  if (!ports.has(port)) return 0;
+export function kernelName({ address, port }: Pick<ListenerAddress, "address" | "port">): string {
+  const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
+  if (endianness() === "LE") bytes.swap32();
+  return `${bytes.toString("hex")}:${port.toString(16).padStart(4, "0")}`.toUpperCase();
+}
+
+/**
+ * Bytes that wait in the socket of one line of /proc/net/udp; 0 for another's socket. Pure.
+ *   sl  local_address rem_address   st tx_queue:rx_queue …
+ * @param names of {@link kernelName}
+ */
+export function waitingIn(line: string, names: ReadonlySet<string>): number {
+  const [, local = "", , , queues] = line.trim().split(/\s+/);
+  if (!names.has(local)) return 0;
   const bytes = Number.parseInt(queues?.split(":")[1] ?? "", 16);
   return Number.isNaN(bytes) ? 0 : bytes;
 }

@@ -1,7 +1,7 @@
 // How much of the new calls is refused, from what is seen of the load.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AT_EASE, nextState, type OverloadSeen, waitingIn } from "../../../src/node/overload.ts";
+import { AT_EASE, kernelName, nextState, type OverloadSeen, waitingIn } from "../../../src/node/overload.ts";
 import { type PlantRun, runPlant } from "../../support/overload-plant.ts";
 
 const BOUNDS = { loopDelayMs: 100, queueBytes: 500_000 };
@@ -124,11 +124,18 @@ describe("bytes that wait in a socket, from a line of /proc/net/udp", () => {
   const V4 =
     "  412: 0A0100C6:13C4 00000000:0000 07 00000000:00034500 00:00000000 00000000     0        0 4711 2 0000000000000000 0";
   const V6 =
-    "  413: B80D01200000000000000000100000000:13C4 00000000000000000000000000000000:0000 07 00000010:0000FF00 00:00000000 00000000     0        0 4712 2 0 3";
-  const rows: { name: string; line: string; port?: number; bytes: number }[] = [
+    "  413: B80D0120000000000000000010000000:13C4 00000000000000000000000000000000:0000 07 00000010:0000FF00 00:00000000 00000000     0        0 4712 2 0 3";
+  const NAMES = new Set(
+    [
+      { address: "198.0.1.10", port: 5060 },
+      { address: "2001:db8::10", port: 5060 },
+    ].map(kernelName),
+  );
+  const rows: { name: string; line: string; bytes: number }[] = [
     { name: "ours", line: V4, bytes: 0x34500 },
     { name: "IPv6, and what waits to be sent does not count", line: V6, bytes: 0xff00 },
-    { name: "another port", line: V4, port: 5061, bytes: 0 },
+    { name: "another port", line: V4.replace(":13C4", ":13C5"), bytes: 0 },
+    { name: "our port at another's address", line: V4.replace("0A0100C6", "0B0100C6"), bytes: 0 },
     { name: "an empty queue", line: V4.replace("00034500", "00000000"), bytes: 0 },
     {
       name: "the heading",
@@ -139,7 +146,7 @@ describe("bytes that wait in a socket, from a line of /proc/net/udp", () => {
     { name: "cut off", line: V4.slice(0, 45), bytes: 0 },
     { name: "no number", line: V4.replace("00034500", "zzzzzzzz"), bytes: 0 },
   ];
-  for (const { name, line, port, bytes } of rows) {
-    test(name, () => assert.equal(waitingIn(line, new Set([port ?? 5060])), bytes));
+  for (const { name, line, bytes } of rows) {
+    test(name, () => assert.equal(waitingIn(line, NAMES), bytes));
   }
 });
