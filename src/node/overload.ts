@@ -58,7 +58,7 @@ const LOWEST_LEVEL = 0.01;
 const OVER_MS = 5_000;
 
 /**
- * The next state, one look later. Pure. While the node falls behind, what is let in is cut; while it catches up, nothing is
+ * The next state, one look later. Pure. Behind at one look is a pause and no overload: it takes two. While the node falls behind, what is let in is cut; while it catches up, nothing is
  * changed; when nothing waits, so much is let in that the loop is just busy. As its work grows in proportion to what is let in, that
  * settles within a few looks and does not swing.
  */
@@ -68,7 +68,7 @@ export function nextState(
   bounds: OverloadOptions,
 ): OverloadState {
   const behind = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
-  if (level === 0 && behind <= 1) return { level, behind };
+  if (level === 0 && Math.min(behind, before) <= 1) return { level, behind };
   let letIn = 1 - level;
   if (behind > 1) {
     if (behind > before * CATCHING_UP) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
