@@ -57,9 +57,10 @@ export async function startWarm(host: BenchHost, name: SubjectName): Promise<Ben
   return bench;
 }
 
-/** "at 2.0 times that 85% of it completed" */
-export function describeOverload({ offered, completed }: OverloadFigures): string {
-  return `at ${offered.toFixed(1)} times that ${(100 * completed).toFixed(0)}% of it completed`;
+/** "at 2.0 times that 85% of it completed (others had 0% of the core)" */
+export function describeOverload({ offered, completed, disturbed }: OverloadFigures): string {
+  const others = `others had ${(100 * disturbed).toFixed(0)}% of the core`;
+  return `at ${offered.toFixed(1)} times that ${(100 * completed).toFixed(0)}% of it completed (${others})`;
 }
 
 /** Where to look first: what was found before, else what its processor time a call lets expect. */

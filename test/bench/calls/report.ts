@@ -144,7 +144,8 @@ function otherTable(all: readonly Summary[]): string {
 }
 
 function remarks(results: Results, all: readonly Summary[]): string[] {
-  const disturbed = results.windows.filter(({ figures }) => figures.disturbed > DISTURBED_MAX).length;
+  const windows = [...results.windows, ...results.overloads];
+  const disturbed = windows.filter(({ figures }) => figures.disturbed > DISTURBED_MAX).length;
   const lines: string[] = [];
   if (all.some(({ byRate }) => byRate.some(({ clean }) => !clean)))
     lines.push("\\* Not carried cleanly: calls failed or messages were sent again.");
@@ -152,7 +153,7 @@ function remarks(results: Results, all: readonly Summary[]): string[] {
     lines.push("\"At least\": the load's own core was full before the proxy's.");
   if (disturbed > 0) {
     lines.push(
-      `**Something else had more than ${100 * DISTURBED_MAX}% of the proxy's core in ${disturbed} of the ${results.windows.length} windows: repeat the run on a quiet machine.**`,
+      `**Something else had more than ${100 * DISTURBED_MAX}% of the proxy's core in ${disturbed} of the ${windows.length} windows: repeat the run on a quiet machine.**`,
     );
   }
   return lines;

@@ -39,8 +39,8 @@ const RESULTS: Results = {
     { name: "kamailio-fm", found: { rate: 8_000, above: true } },
   ],
   overloads: [
-    { name: "tandem", figures: { cleanRate: 6_500, offered: 2, completed: 0.9 } },
-    { name: "tandem", figures: { cleanRate: 6_500, offered: 1.9, completed: 0.8 } },
+    { name: "tandem", figures: { cleanRate: 6_500, offered: 2, completed: 0.9, disturbed: 0 } },
+    { name: "tandem", figures: { cleanRate: 6_500, offered: 1.9, completed: 0.8, disturbed: 0 } },
   ],
   memory: [{ name: "tandem", bytesACall: 1_500.4, residentBytes: 1e8, afterworkUs: 3 }],
 };
@@ -67,7 +67,11 @@ describe("the tables", () => {
   test("a rate that was not clean, a core that was not ours: both are said", () => {
     const bad = { ...figures("tandem", 200, 90), name: "tandem" as const };
     const text = markdown(
-      { ...RESULTS, windows: [{ ...bad, figures: { ...bad.figures, failed: 0.01, disturbed: 0.2 } }] },
+      {
+        ...RESULTS,
+        windows: [{ ...bad, figures: { ...bad.figures, failed: 0.01, disturbed: 0.2 } }],
+        overloads: [],
+      },
       MACHINE,
     );
     assert.match(text, /140 \*<br>/);
