@@ -19,6 +19,8 @@ import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
+import { type Refusal, refusal } from "./refusal.ts";
+import { RefusedLately } from "./refused-lately.ts";
 
 /** What fits into one datagram over IPv4. */
 const UDP_PAYLOAD_MAX = 65_507;
@@ -78,7 +80,8 @@ export class SipProxy {
       now: ports.now(),
       draining: false,
       overload: 0,
-      retryAfter: "",
+      overloaded: overloaded(""),
+      refusedLately: new RefusedLately(),
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
@@ -152,7 +155,7 @@ export class SipProxy {
    */
   shed(share: number, retryAfterS: number): void {
     this.core.overload = share;
-    this.core.retryAfter = `Retry-After: ${retryAfterS}\r\n`;
+    this.core.overloaded = overloaded(`Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** Refuses new calls from now on (503, Retry-After), and says so to whoever probes. */
@@ -185,6 +188,10 @@ export class SipProxy {
     if (answer === null) core.counters.add("malformed.unanswerable");
     else core.transports.send(flow, answer);
   }
+}
+
+function overloaded(headers: string): Refusal {
+  return refusal(503, "Service Unavailable", "overload", headers);
 }
 
 const PHRASES = {
