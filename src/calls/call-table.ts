@@ -143,6 +143,11 @@ export class CallTable {
     call.answer = joined([facts.to, facts.contact, facts.routes]);
     call.answeredAt = this.ports.wall();
     call.upSince = now;
+    // An early dialog was ended, and another one has answered.
+    if (call.hungUpBy !== null && !isOfDialog(call, call.earlyByeTag)) {
+      call.hungUpBy = null;
+      call.reason = "";
+    }
     call.endsAt = now + this.maxDurationMs;
     this.beginSession(call, facts.sessionSeconds, now);
   }
@@ -163,6 +168,7 @@ export class CallTable {
     else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
     // A call that was forked may be answered twice: the caller ends one of the dialogs, and not the call (§13.2.2.4).
     if (!request.bye || !isOfDialog(call, request.calleeTag)) return;
+    if (!call.isAnswered) call.earlyByeTag = copied(request.calleeTag);
     const by = request.byCaller ? "caller" : "callee";
     call.hungUpBy ??= by;
     // Of two BYEs that cross, the first counts.

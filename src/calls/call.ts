@@ -75,6 +75,8 @@ export class Call implements Timed {
   /** Who sent a BYE or CANCEL, and its Reason. */
   hungUpBy: EndedBy | null = null;
   reason = "";
+  /** Callee's tag of a BYE that came before the answer. */
+  earlyByeTag = "";
   /** CSeq number of the INVITE that began it. */
   readonly firstCseq: number;
   /** Last CSeq number of each side. */

@@ -233,6 +233,25 @@ describe("who hung up", () => {
     assert.deepEqual([world.account.endedBy, world.account.reason], ["callee", "this one"]);
   });
 
+  const early = [
+    { name: "of the dialog that is answered all the same", calleeTag: "b1", goesOn: false },
+    { name: "of another early dialog", calleeTag: "b2", goesOn: true },
+  ];
+  for (const { name, calleeTag, goesOn } of early) {
+    test(`a BYE while it rings, ${name}: the call ${goesOn ? "goes on" : "ends with its answer"}`, () => {
+      const world = new TableWorld();
+      world.begin();
+      world.table.seen(KEY, { ...bye(true, "early"), calleeTag });
+      world.table.answered(KEY, ANSWER, world.now);
+      world.table.ended(KEY, null);
+      assert.equal(world.table.size, goesOn ? 1 : 0);
+      world.table.seen(KEY, bye(false, "late"));
+      world.table.ended(KEY, null);
+      const { endedBy, reason } = world.account;
+      assert.deepEqual([endedBy, reason], goesOn ? ["callee", "late"] : ["caller", "early"]);
+    });
+  }
+
   test("an answer whose To can't be read: any BYE", () => {
     const world = new TableWorld();
     world.begin();
