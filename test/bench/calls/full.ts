@@ -93,8 +93,7 @@ async function measureRound(
     bench = searched.bench;
     results.cleanRates.push({ name, found: searched.found });
     told.push(`clean to ${searched.found.rate}/s${searched.found.above ? " and more" : ""}`);
-    // What the load can't reach it can't double.
-    if (searched.found.rate > 0 && !searched.found.above) {
+    if (searched.found.rate > 0) {
       await stopBench(bench);
       bench = await renew();
       const figures = await measureOverload(bench, searched.found.rate);
