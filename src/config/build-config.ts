@@ -51,7 +51,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
       loopDelayMs: overload.loopDelay,
-      queueBytes: overload.queueBytes,
+      queueBytes: overload.queueBytes ?? null,
       retryAfterS: Math.ceil(overload.retryAfter / 1_000),
     },
     state: { directory: checked.state.directory ?? defaultStateDirectory({ ...defaults, node }) },

@@ -211,8 +211,8 @@ export interface CdrConfig {
 /** Bounds beyond which new calls are refused. */
 export interface OverloadConfig {
   readonly loopDelayMs: number;
-  /** Bytes that wait in the receive queue. */
-  readonly queueBytes: number;
+  /** Bytes that wait in the receive queue; null: what suits the buffer that the kernel gives. */
+  readonly queueBytes: number | null;
   readonly retryAfterS: number;
 }
 

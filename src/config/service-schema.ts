@@ -68,7 +68,7 @@ export const overloadSchema = keys(
       .prefault("100ms")
       .describe("New calls are refused while the event loop is later than this."),
     queueBytes: whole({ min: 16_384, max: 67_108_864, example: 524_288 })
-      .default(524_288)
+      .optional()
       .describe("New calls are refused while more bytes than this wait in the receive queue."),
     retryAfter: duration({ min: "1s", max: "1h", example: "5s" })
       .prefault("5s")

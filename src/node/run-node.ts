@@ -87,6 +87,7 @@ function build(config: Config, { transports, clock, log }: Edges) {
   const calls = new CallTable({
     wheel: clock.wheel,
     wall: () => Date.now(),
+    now: () => clock.now(),
     node: config.node,
     maxDurationMs: config.calls.maxDurationMs,
     write: (cdr) => cdrs?.write(cdr),
@@ -124,9 +125,11 @@ function build(config: Config, { transports, clock, log }: Edges) {
     locate: targets.locate,
   });
   let retryAfterS = config.overload.retryAfterS;
-  const overload = new OverloadWatch(config.overload, transports.listeners, (share) => {
-    proxy.shed(share, retryAfterS);
-    log.warn({ share }, share > 0 ? "overload: new calls are refused" : "overload is over");
+  const overload = new OverloadWatch(config.overload, {
+    listeners: transports.listeners,
+    receiveBufferBytes: transports.receiveBufferBytes,
+    shed: (share) => proxy.shed(share, retryAfterS),
+    log,
   });
   const follow = (to: Config, { router, identity }: typeof parts): void => {
     targets.follow({ config: to, router, identity });

@@ -11,6 +11,8 @@ import type { CallLedger } from "./call-ledger.ts";
 import type { Counters } from "./counters.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
+import type { Refusal } from "./refusal.ts";
+import type { RefusedLately } from "./refused-lately.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
 import type { TargetWatch } from "./target-watch.ts";
 
@@ -88,8 +90,9 @@ export interface Core {
   draining: boolean;
   /** Share of the new calls that is refused, 0 to 1 (RFC 3261 §21.5.4). */
   overload: number;
-  /** Whole header line for what is refused because of it. */
-  retryAfter: string;
+  /** What is said to them. */
+  overloaded: Refusal;
+  readonly refusedLately: RefusedLately;
   /** By server transaction key. */
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */

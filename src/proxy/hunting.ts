@@ -293,7 +293,7 @@ function attemptEnded(
   result: { status: number; reason: string },
 ): void {
   const { target } = branch.hop;
-  if (target !== null && context.callKey !== "") core.calls.attemptEnded(context.callKey, target.id, result);
+  if (target !== null && context.callKey !== "") core.calls.attemptEnded(context.callKey, target, result);
 }
 
 function note(context: ResponseContext, response: FinalResponse): void {

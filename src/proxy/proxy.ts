@@ -20,6 +20,8 @@ import type { Identity } from "./identity.ts";
 import { onProbeFailure, type Probe, type ProbeResult, sendProbe } from "./probing.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
+import { type Refusal, refusal } from "./refusal.ts";
+import { RefusedLately } from "./refused-lately.ts";
 import type { TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
@@ -88,7 +90,8 @@ export class SipProxy {
       now: ports.now(),
       draining: false,
       overload: 0,
-      retryAfter: "",
+      overloaded: overloaded(""),
+      refusedLately: new RefusedLately(),
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
@@ -171,7 +174,7 @@ export class SipProxy {
    */
   shed(share: number, retryAfterS: number): void {
     this.core.overload = share;
-    this.core.retryAfter = `Retry-After: ${retryAfterS}\r\n`;
+    this.core.overloaded = overloaded(`Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** Refuses new calls from now on (503, Retry-After), and says so to whoever probes. */
@@ -204,6 +207,10 @@ export class SipProxy {
     if (answer === null) core.counters.add("malformed.unanswerable");
     else core.transports.send(flow, answer);
   }
+}
+
+function overloaded(headers: string): Refusal {
+  return refusal(503, "Service Unavailable", "overload", headers);
 }
 
 const PHRASES = {

@@ -108,8 +108,8 @@ function concludedInDialog(
   response: SipMessage | null,
 ): void {
   const { method, callKey } = context;
-  // 481 and 408 say that there is no dialog any more (RFC 5057 §5.1), to whatever request.
-  const isGone = status === 481 || status === 408;
+  // 481 and 408 say that the other end has lost what the request belongs to (RFC 5057 §5.1): the call, or a subscription beside it.
+  const isGone = (status === 481 || status === 408) && method !== "NOTIFY" && method !== "SUBSCRIBE";
   if (method === "BYE") {
     // A BYE that is challenged comes again (§22.2); any other final means that the call is over (§15.1.1).
     if (status !== 401 && status !== 407) core.calls.ended(callKey, null);

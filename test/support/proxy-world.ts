@@ -65,6 +65,7 @@ export class ProxyWorld {
   readonly cdrs: Cdr[] = [];
   readonly calls = callTable(this.wheel, this.cdrs, {
     wall: () => EPOCH + this.now,
+    now: () => this.now,
     hangUp: (dialog) => this.proxy.hangUp(dialog),
   });
   readonly proxy: SipProxy;

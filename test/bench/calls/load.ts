@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Program, ProgramOptions } from "../../lab/program.ts";
-import { parseAnswerTimes, parseCounts, type SippCounts } from "./sipp-files.ts";
+import { completedWithin, parseAnswerTimes, parseCounts, type SippCounts } from "./sipp-files.ts";
 import { type Addresses, SIP_PORT } from "./subjects.ts";
 
 type Start = (label: string, argv: readonly string[], options?: ProgramOptions) => Program;
@@ -44,6 +44,8 @@ export interface StepResult {
   /** Calls begun a second: less than asked for when the load itself can't keep up. */
   offeredRate: number;
   failed: number;
+  /** Calls a second that came to their end while calls were begun. */
+  completedRate: number;
   /** Messages that the caller and the callee sent again. */
   retransmissions: number;
   /** INVITE to 200 at the caller. */
@@ -71,6 +73,11 @@ function sippArgv({ scenario, address, port, statistics }: SippPlan): string[] {
     ...["-i", address, "-p", `${port}`, "-buff_size", BUFFER_BYTES],
     ...["-trace_stat", "-stf", statistics, "-fd", `${REPORT_MS}ms`],
   ];
+}
+
+/** Calls that ended otherwise than by their BYE: failed, or refused. */
+function notCompleted(counts: SippCounts | null): number {
+  return counts === null ? 0 : counts.calls - counts.current - counts.completed;
 }
 
 function readText(file: string): string {
@@ -115,7 +122,7 @@ export class Load {
       if (performance.now() > end) return true;
       const counts = parseCounts(readText(statistics));
       const sentAgain = this.#calleeRetransmissions() - before;
-      return (counts?.failed ?? 0) + (counts?.retransmissions ?? 0) + sentAgain > trouble;
+      return notCompleted(counts) + (counts?.retransmissions ?? 0) + sentAgain > trouble;
     });
     await delay(REST_MS);
     const caller = this.#callerCounts(program, statistics);
@@ -124,7 +131,8 @@ export class Load {
     return {
       offered: caller.calls,
       offeredRate: caller.calls / callingS,
-      failed: caller.failed + caller.current + Math.max(0, calls - caller.calls),
+      failed: notCompleted(caller) + caller.current + Math.max(0, calls - caller.calls),
+      completedRate: completedWithin(readText(statistics), plan.seconds) / plan.seconds,
       retransmissions: caller.retransmissions + this.#calleeRetransmissions() - before,
       answerTimesMs: parseAnswerTimes(readText(shortMessages)),
     };

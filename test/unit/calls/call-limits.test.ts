@@ -11,7 +11,7 @@ import { ALL_ALIVE } from "../../support/target-knowledge.ts";
 
 const FACTS = {
   ...{ group: "carriers", from: "<sip:a@b>", to: "<sip:c@d>", contact: "", routes: "" },
-  ...{ requested: "sip:1@e", source: "192.0.2.1:5060", cseq: 1 },
+  ...{ requested: "sip:1@e", place: "udp:192.0.2.1:5060", cseq: 1 },
 };
 const ANSWER = { to: "<sip:c@d>;tag=1", contact: "sip:c@d", routes: "", sessionSeconds: 0 };
 const NONE: CallLimit = { maxCalls: null, maxCallsPerSecond: null };
@@ -51,7 +51,7 @@ describe("maxCalls", () => {
     assert.ok(!table.admits(5_000));
     table.answered("1 a", ANSWER, 0);
     assert.ok(!table.admits(5_000), "a call that is up counts as one that rings");
-    table.ended("1 a", null);
+    table.ended("1 a", "dialog-lost");
     assert.ok(table.admits(5_000));
   });
 

@@ -29,7 +29,7 @@ test("without the keys there is no limit and no record, and overload has its bou
     {
       calls: { setupTimeoutMs: 60_000, maxDurationMs: 43_200_000 },
       cdr: { file: null, bufferBytes: 8_388_608 },
-      overload: { loopDelayMs: 100, queueBytes: 524_288, retryAfterS: 5 },
+      overload: { loopDelayMs: 100, queueBytes: null, retryAfterS: 5 },
       control: { socket: "/run/tandem/host-1.sock" },
     },
   );
