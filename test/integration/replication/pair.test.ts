@@ -1,0 +1,36 @@
+// Replication through a real Redis, undisturbed: what the active writes the standby has.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ActiveNode, KEYSPACE, StandbyNode, soon } from "./nodes.ts";
+import { RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
+
+describe("a pair through Redis", { skip: redisObstacle }, () => {
+  test("a standby that follows has every change, every end, and nothing else", async () => {
+    await using redis = await RedisServer.start();
+    using active = new ActiveNode(settingsFor(redis.port));
+    using standby = new StandbyNode(settingsFor(redis.port));
+    for (let call = 0; call < 500; call++) active.set(`call ${call}`, `1;state ${call} é\u0000\r\n`);
+    await standby.equals(active);
+    for (let call = 0; call < 250; call++) active.end(`call ${call}`);
+    for (let call = 250; call < 500; call++) active.set(`call ${call}`, "1;answered");
+    await standby.equals(active);
+    assert.equal(standby.copy.size, 250);
+    assert.equal(standby.reader.snapshots, 1);
+    assert.equal(await redis.ask(["HLEN", KEYSPACE.records]), 250);
+  });
+
+  test("a cold standby loads what is there while it changes", async () => {
+    await using redis = await RedisServer.start();
+    using active = new ActiveNode(settingsFor(redis.port));
+    for (let call = 0; call < 5_000; call++) active.set(`call ${call}`, `1;${"x".repeat(400)}`);
+    await active.committed();
+    using standby = new StandbyNode(settingsFor(redis.port));
+    for (let round = 0; round < 20; round++) {
+      for (let call = round * 10; call < round * 10 + 10; call++) active.end(`call ${call}`);
+      for (let call = 0; call < 50; call++) active.set(`call ${4_000 + call}`, `1;round ${round}`);
+      active.set(`invite ${round}`, "1;rings");
+      await soon("a commit", () => active.writer.uncommitted === 0);
+    }
+    await standby.equals(active);
+  });
+});
