@@ -144,7 +144,8 @@ export class CommitQueue {
     this.changedHead = 0;
     this.dead = 0;
     this.inFlight = [];
-    this.resend = [...this.live.all()];
+    // The newest first: what rings must be there before what has been talking for an hour.
+    this.resend = this.live.all().toReversed();
     this.resendHead = 0;
     for (const entry of this.resend) entry.flags = RESEND;
   }

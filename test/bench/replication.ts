@@ -9,7 +9,13 @@ const SECONDS = 8;
 const TICK_MS = 10;
 /** As the INVITE transaction and the dialog of a usual call are. */
 const RECORD = `1;${"x".repeat(600)}`;
-const CHANGES = ["invite+", "invite", "invite", "call+", "call", "invite", "invite-", "call", "call", "call-"];
+/** What changes at each step of a call: ten changes, which are six records of commits where a step is one moment. */
+const STEPS = [
+  ["invite", "call", "invite"], // INVITE, 100
+  ["invite", "call", "invite", "call"], // 180, 200
+  ["invite-"],
+  ["call", "call-"], // BYE, 200
+];
 
 interface Figures {
   readonly cpuMs: number;
@@ -46,11 +52,11 @@ class Load {
   tick(rate: number, change: (kind: string, id: number) => void): number {
     let changes = 0;
     for (this.due += (rate * TICK_MS) / 1_000; this.due >= 1; this.due--, this.call++) {
-      for (const [step, what] of CHANGES.entries()) {
-        const id = this.call - step * Math.ceil(rate / 10); // the steps of a call are 100 ms apart
+      for (const [step, whats] of STEPS.entries()) {
+        const id = this.call - step * Math.ceil(rate / 2); // the steps of a call are half a second apart
         if (id < 0) continue;
-        change(what, id);
-        changes++;
+        for (const what of whats) change(what, id);
+        changes += whats.length;
       }
     }
     return changes;
@@ -61,8 +67,9 @@ async function load(active: ActiveNode | null, rate: number): Promise<{ cpu: num
   const calls = new Load();
   const change = (what: string, id: number): void => {
     if (active === null) return;
-    const key = `${what.replace(/[+-]/, "")} 3848276298220188511@atlanta.example.com;${id}`;
-    if (what.endsWith("-")) active.end(key);
+    const isEnd = what.endsWith("-");
+    const key = `${isEnd ? what.slice(0, -1) : what} 3848276298220188511@atlanta.example.com;${id}`;
+    if (isEnd) active.end(key);
     else active.set(key, RECORD);
   };
   const start = process.cpuUsage();
@@ -104,7 +111,7 @@ async function measure(rate: number, flushEveryMs: number): Promise<void> {
     [
       `${rate} calls/s, a commit each ${flushEveryMs} ms: µs a call: active ${perCall(cpu - idle.cpu)}`,
       `Redis ${perCall(redisCpu)}, standby ${perCall(figures.cpuMs)};`,
-      `${((cpu - idle.cpu) * 1_000 / changes).toFixed(2)} µs a change, ${((cpu - idle.cpu) * 1_000 / n).toFixed(0)} µs a commit;`,
+      `${(((cpu - idle.cpu) * 1_000) / changes).toFixed(2)} µs a change, ${(((cpu - idle.cpu) * 1_000) / n).toFixed(0)} µs a commit;`,
       `${n} commits, ${((records - before.records) / calls).toFixed(1)} records and ${((bytes - before.bytes) / calls).toFixed(0)} bytes a call;`,
       `lag p50 ${percentile(figures.lags, 0.5).toFixed(1)} ms, p99 ${percentile(figures.lags, 0.99).toFixed(1)}, max ${Math.max(...figures.lags).toFixed(1)}`,
     ].join(" "),
@@ -113,4 +120,6 @@ async function measure(rate: number, flushEveryMs: number): Promise<void> {
 
 const [mode = "500", port = ""] = process.argv.slice(2);
 if (mode === "standby") await runStandby(Number(port));
-else for (const flushEveryMs of [2, 5, 10]) await measure(Number(mode), flushEveryMs);
+else
+  for (const flushEveryMs of (process.env.EVERY ?? "2,5,10").split(",").map(Number))
+    await measure(Number(mode), flushEveryMs);
