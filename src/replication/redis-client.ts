@@ -60,14 +60,16 @@ export async function openClient(
     if (client.isOpen) client.destroy();
     lost(fault);
   };
-  // Errors of the socket; those of commands reject their promise.
+  // Errors of the socket end it; those of commands reject their promise, those before it is open that of `connect`.
+  let isOpen = false;
   client.on("error", (error: Error) => {
-    if (client.isReady) lose(faultOf(error));
+    if (isOpen) lose(faultOf(error));
   });
   client.on("end", () => lose(away("the connection ended")));
   const late = rejectAfter(settings.connectTimeoutMs, "it does not let us in");
   try {
     await Promise.race([client.connect(), late.promise]);
+    isOpen = true;
   } catch (error) {
     isLost = true;
     if (client.isOpen) client.destroy();

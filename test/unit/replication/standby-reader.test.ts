@@ -19,7 +19,7 @@ function caughtUp(it: ReplicationWorld, standby: SimulatedStandby): Position | n
   standby.reader.catchUp(it.store.of("edge-b"), (at) => {
     position = at;
   });
-  it.clock.advance(50);
+  it.clock.advance(500);
   return position;
 }
 
