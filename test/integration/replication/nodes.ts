@@ -59,6 +59,13 @@ export class ActiveNode {
     this.writer.mark(record.entry);
   }
 
+  /** What another node has written, read and taken over. */
+  adopt(key: string, text: string): void {
+    const record = new TestRecord(key, text);
+    this.records.set(key, record);
+    this.writer.adopt(record.entry);
+  }
+
   end(key: string): void {
     const record = this.records.get(key);
     if (record === undefined) return;

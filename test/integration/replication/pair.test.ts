@@ -1,6 +1,9 @@
 // Replication through a real Redis, undisturbed: what the active writes the standby has.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { readRedisFacts, redisWarnings } from "../../../src/replication/redis-checks.ts";
+import { RedisConnection } from "../../../src/replication/redis-connection.ts";
+import type { Position } from "../../../src/replication/store.ts";
 import { ActiveNode, KEYSPACE, StandbyNode, soon } from "./nodes.ts";
 import { RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
 
@@ -32,5 +35,46 @@ describe("a pair through Redis", { skip: redisObstacle }, () => {
       await soon("a commit", () => active.writer.uncommitted === 0);
     }
     await standby.equals(active);
+  });
+
+  test("a Redis that evicts and keeps nothing on disk is told of", async () => {
+    await using redis = await RedisServer.start(["maxmemory 100mb", "maxmemory-policy allkeys-lru"]);
+    const warnings = await new Promise<string[]>((resolve, reject) => {
+      const connection = new RedisConnection(settingsFor(redis.port), {
+        random: Math.random,
+        up: (server) => {
+          readRedisFacts(connection, server)
+            .then((facts) => resolve(redisWarnings(facts)), reject)
+            .finally(() => connection.close());
+        },
+        down: (fault) => reject(new Error(fault.message)),
+      });
+      connection.start();
+    });
+    assert.equal(warnings.length, 2);
+  });
+
+  test("a successor goes on where the active ended: same records, nothing sent again", async () => {
+    await using redis = await RedisServer.start();
+    const settings = settingsFor(redis.port);
+    using active = new ActiveNode(settings);
+    using standby = new StandbyNode(settings);
+    for (let call = 0; call < 100; call++) active.set(`call ${call}`, "1;talks");
+    await standby.equals(active);
+    active.set("call 1", "1;the last word");
+    await active.committed();
+    active.writer.retire();
+    const position = await new Promise<Position | null>((resolve) =>
+      standby.reader.catchUp(standby.store, resolve),
+    );
+    assert.deepEqual(position, active.writer.committed);
+    assert.deepEqual(standby.texts(), active.texts());
+    using successor = new ActiveNode(settings, { node: "edge-b", epoch: 2, position });
+    for (const [key, text] of standby.texts()) successor.adopt(key, text);
+    successor.end("call 2");
+    using third = new StandbyNode(settings);
+    await third.equals(successor);
+    assert.equal(successor.writer.counts.records, 1);
+    assert.equal(successor.writer.counts.resends, 0);
   });
 });

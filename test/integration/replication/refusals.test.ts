@@ -1,9 +1,15 @@
 // Keys that are not ours, or that we can't read: named, and nothing is overwritten.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { StoreFaultCode } from "../../../src/replication/store.ts";
 import { ActiveNode, KEYSPACE, StandbyNode, soon } from "./nodes.ts";
-import { RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
+import { freePort, RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
+
+const noOpenssl = spawnSync("openssl", ["version"]).status === 0 ? false : "openssl is not installed";
 
 /** All that Redis holds, in words that change when anything does. */
 async function contents(redis: RedisServer): Promise<string> {
@@ -126,5 +132,32 @@ describe("keys that are not this cluster's", { skip: redisObstacle }, () => {
     using standby = new StandbyNode(settings);
     active.set("call 1", "1;talks");
     await standby.equals(active);
+  });
+
+  test("TLS: with the authority that signed its certificate, and not without", {
+    skip: noOpenssl,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tandem-tls-"));
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const subject = "/CN=redis -addext subjectAltName=IP:127.0.0.1";
+    const made = spawnSync(
+      "openssl",
+      `req -x509 -newkey rsa:2048 -nodes -days 1 -keyout ${key} -out ${cert} -subj ${subject}`.split(" "),
+    );
+    assert.equal(made.status, 0, String(made.stderr));
+    const port = await freePort();
+    await using _redis = await RedisServer.start([
+      `tls-port ${port}`,
+      `tls-cert-file ${cert}`,
+      `tls-key-file ${key}`,
+      "tls-auth-clients no",
+    ]);
+    const tls = { ca: readFileSync(cert, "utf8"), cert: null, key: null, servername: null };
+    using stranger = new ActiveNode(settingsFor(port, { tls: { ...tls, ca: null } }));
+    await soon("the refusal", () => /certificate/.test(stranger.writer.health.reason));
+    using active = new ActiveNode(settingsFor(port, { tls }));
+    active.set("call 1", "1;talks");
+    await active.committed();
+    rmSync(folder, { recursive: true });
   });
 });

@@ -167,6 +167,7 @@ describe("a standby that takes over", () => {
     clock.advance(50);
     active.set("call 1", "the last word");
     clock.advance(1);
+    active.writer.retire();
     assert.deepEqual(caughtUp(it, standby), store.data.position);
     assert.equal(standby.copy.get("call 1")?.text, "the last word");
   });
@@ -181,9 +182,10 @@ describe("a standby that takes over", () => {
   });
 
   test("in the middle of its snapshot: finishes it first", () => {
-    const { it, clock, store } = world(30);
+    const { it, active, clock, store } = world(30);
     const standby = it.standby();
     clock.advance(3);
+    active.writer.retire();
     assert.deepEqual(caughtUp(it, standby), store.data.position);
     assert.equal(standby.copy.size, 30);
   });
