@@ -4,7 +4,7 @@
  *
  * KEYS meta, records, journal, fence
  * ARGV 1 format, 2 identities of the cluster (the first is written), 3 node, 4 boot id, 5 epoch, 6 generation ("" begins one),
- *      7 commit, or the generation that the new one follows, 8 oldest commit to keep, 9 flags and waiting time, 10 batch
+ *      7 commit, or the generation that the new one follows, 8 oldest commit to keep, 9 flags, waiting time and number of records, 10 batch
  */
 export const COMMIT_SCRIPT = `
 local meta, records, journal, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -222,6 +222,7 @@ export class JournalWriter implements Journal, StoreWatcher {
       epoch,
       complete: !this.isResending || this.queue.isEmpty,
       waitedMs: Math.max(0, Math.round(now - Math.min(now, this.changedAt))),
+      records: this.queue.isEmpty && this.queue.tooLarge === 0 ? this.queue.liveCount : null,
       oldest: position === null ? 1 : this.history.oldest,
       batch: this.batch.written(),
     };

@@ -91,13 +91,13 @@ export function readJournal(reply: RedisReply): JournalRead {
   return { kind: "read", commits };
 }
 
-/** [id, ["m", "<time> <epoch> <flags> <waited>", "b", batch]] */
+/** [id, ["m", "<time> <epoch> <flags> <waited> <records>", "b", batch]] */
 function commitOf(entry: RedisReply): JournalCommit | null {
   if (!isList(entry) || !isList(entry[1])) return null;
   const position = positionOf(String(entry[0]));
   const [, head, , batch] = entry[1];
   if (position === null || !Buffer.isBuffer(head) || !Buffer.isBuffer(batch)) return null;
-  const [at = "", epoch = "", flags = "", waited = ""] = head.toString("latin1").split(" ");
+  const [at = "", epoch = "", flags = "", waited = "", records = ""] = head.toString("latin1").split(" ");
   if (!/^\d{13}$/.test(at) || !/^\d+$/.test(epoch)) return null;
   return {
     position,
@@ -106,6 +106,7 @@ function commitOf(entry: RedisReply): JournalCommit | null {
     complete: flags.includes("c"),
     begins: flags.includes("b"),
     waitedMs: Number(waited) || 0,
+    records: /^\d+$/.test(records) ? Number(records) : null,
     batch,
   };
 }

@@ -83,7 +83,7 @@ export class RedisStore implements CommitStore, ReadStore {
       after === null ? "" : String(after.generation),
       String(after === null ? request.laterThan : after.commit),
       String(request.oldest),
-      `${flagsOf(request)} ${request.waitedMs}`,
+      `${flagsOf(request)} ${request.waitedMs} ${request.records ?? "-"}`,
       request.batch,
     ];
     try {

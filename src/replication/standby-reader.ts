@@ -24,6 +24,9 @@ export const READ_RETRY_MS = 100;
 /** How often the store's clock and position are asked for while commits come. */
 export const DESCRIBE_MS = 1_000;
 
+/** Between two snapshots that are read only because the number of records differed. */
+export const MISMATCH_MS = 60_000;
+
 /** What a standby knows of itself; it stands in its heartbeat. */
 export interface StandbyState {
   /** All records are there, and the last commit seen is applied. */
@@ -67,8 +70,11 @@ export class StandbyReader {
   private isWarm = false;
   private caughtUp: CaughtUp | null = null;
   private cancelWake = (): void => {};
+  private comparedAt = Number.NEGATIVE_INFINITY;
   garbage = 0;
   snapshots = 0;
+  /** How often the copy had another number of records than the active said. */
+  mismatches = 0;
 
   constructor(ports: ReaderPorts) {
     this.ports = ports;
@@ -222,7 +228,7 @@ export class StandbyReader {
     } else this.read();
   }
 
-  /** @returns false: a commit is missing before it, or it can't be read */
+  /** @returns false: a commit is missing before it, it can't be read, or the copy is not what it should be after it */
   private apply(commit: JournalCommit): boolean {
     const { applied } = this;
     const { generation, commit: number } = commit.position;
@@ -249,7 +255,17 @@ export class StandbyReader {
     }
     this.lagMs = commit.waitedMs + storeClock.ageOf(commit.at, clock.now());
     this.ports.applied({ lagMs: this.lagMs, changes });
-    return true;
+    return this.agrees(commit);
+  }
+
+  /** Does the copy have as many records as the active says? If not, something is wrong that nobody knows of: a new snapshot. */
+  private agrees({ records }: JournalCommit): boolean {
+    const { copy, clock } = this.ports;
+    if (records === null || !this.isComplete || this.wholeFrom !== null || copy.size === records) return true;
+    this.mismatches++;
+    if (clock.now() - this.comparedAt < MISMATCH_MS) return true;
+    this.comparedAt = clock.now();
+    return false;
   }
 
   /** Is the copy whole, and if not, why? */

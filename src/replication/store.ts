@@ -44,6 +44,8 @@ export interface CommitRequest {
   readonly complete: boolean;
   /** How long the oldest change in it waited, in milliseconds. */
   readonly waitedMs: number;
+  /** Records in the store after this commit, for a standby to compare with its own; null: more are on their way. */
+  readonly records: number | null;
   /** Journal entries before this commit are not needed any more. */
   readonly oldest: number;
   /** As in batch.ts; only valid until the answer. */
@@ -78,6 +80,8 @@ export interface JournalCommit {
   readonly begins: boolean;
   readonly complete: boolean;
   readonly waitedMs: number;
+  /** Records in the store after it; null: not told. */
+  readonly records: number | null;
   readonly batch: Buffer;
 }
 

@@ -114,8 +114,8 @@ export class MemoryStore {
     });
     data.position = position;
     data.complete = request.complete;
-    const { epoch, complete, waitedMs } = request;
-    data.journal.push({ position, at, epoch, begins: after === null, complete, waitedMs, batch });
+    const { epoch, complete, waitedMs, records } = request;
+    data.journal.push({ position, at, epoch, begins: after === null, complete, waitedMs, records, batch });
     return { kind: "committed", position, at };
   }
 
@@ -125,13 +125,16 @@ export class MemoryStore {
   }
 
   private scan(cursor: string | null): Scanned {
-    const start = Number(cursor ?? 0);
-    const all = [...this.data.records].sort(([one], [other]) => (one < other ? -1 : 1));
-    const records = all
-      .slice(start, start + PART_RECORDS)
+    // By the last key, not by a number: what is removed meanwhile must not hide another record.
+    const left = [...this.data.records]
+      .filter(([key]) => cursor === null || key > cursor)
+      .sort(([one], [other]) => (one < other ? -1 : 1));
+    const records = left
+      .slice(0, PART_RECORDS)
       .map(([key, { text, at }]): StoredRecord => ({ key, text, at }));
-    const end = start + PART_RECORDS;
-    return { kind: "scanned", records, cursor: end < all.length ? String(end) : null, garbage: 0 };
+    const last = records.at(-1);
+    const isEnd = last === undefined || left.length <= PART_RECORDS;
+    return { kind: "scanned", records, cursor: isEnd ? null : last.key, garbage: 0 };
   }
 
   private waitFor(

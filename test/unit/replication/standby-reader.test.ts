@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CANARY_MS } from "../../../src/replication/journal-writer.ts";
-import { READ_RETRY_MS, READ_WAIT_MS } from "../../../src/replication/standby-reader.ts";
+import { MISMATCH_MS, READ_RETRY_MS, READ_WAIT_MS } from "../../../src/replication/standby-reader.ts";
 import type { Position } from "../../../src/replication/store.ts";
 import { ReplicationWorld, type SimulatedStandby } from "../../support/replication-world.ts";
 
@@ -157,6 +157,32 @@ describe("a standby that follows", () => {
     clock.advance(2 * CANARY_MS);
     assert.deepEqual(standby.texts(), active.texts());
     assert.equal(standby.reader.state.isWarm, true);
+  });
+});
+
+describe("the number of records, which the active tells with its commits", () => {
+  test("differs: a new snapshot, and that is counted", () => {
+    const { it, active, clock } = world();
+    const standby = it.standby();
+    clock.advance(50);
+    standby.copy.remove("call 3");
+    clock.advance(CANARY_MS + 50);
+    assert.deepEqual([standby.reader.mismatches, standby.reader.snapshots], [1, 2]);
+    assert.deepEqual(standby.texts(), active.texts());
+  });
+
+  test("goes on differing: one snapshot in MISMATCH_MS, no more", () => {
+    const { it, active, clock, store } = world();
+    const standby = it.standby();
+    active.set("call 11", "talks");
+    clock.advance(50);
+    store.data.records.delete("call 3");
+    standby.copy.remove("call 3");
+    clock.advance(MISMATCH_MS - 1_000);
+    assert.equal(standby.reader.snapshots, 2);
+    clock.advance(MISMATCH_MS);
+    assert.equal(standby.reader.snapshots, 3);
+    assert.ok(standby.reader.mismatches > 100);
   });
 });
 
