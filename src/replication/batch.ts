@@ -8,9 +8,9 @@ import { Buffer } from "node:buffer";
 export const COMMIT_BYTES_MAX = 262_144;
 
 const ENDED = 0xffff_ffff;
-const HEAD_BYTES = 8;
+const HEAD_LENGTH = 8;
 /** UTF-8 of one UTF-16 unit. */
-const UNIT_BYTES = 3;
+const UTF8_LENGTH = 3;
 
 export class BatchWriter {
   private readonly bytes = Buffer.allocUnsafeSlow(COMMIT_BYTES_MAX);
@@ -39,9 +39,10 @@ export class BatchWriter {
   /** @param text null: the record has ended. @returns false: no room, and nothing was written */
   add(key: string, text: string | null): boolean {
     const units = key.length + (text === null ? 0 : text.length);
-    if (this.end + HEAD_BYTES + units * UNIT_BYTES > COMMIT_BYTES_MAX && !this.fits(key, text)) return false;
+    if (this.end + HEAD_LENGTH + units * UTF8_LENGTH > COMMIT_BYTES_MAX && !this.fits(key, text))
+      return false;
     const { bytes } = this;
-    const start = this.end + HEAD_BYTES;
+    const start = this.end + HEAD_LENGTH;
     const keyBytes = bytes.write(key, start, "utf8");
     const textBytes = text === null ? 0 : bytes.write(text, start + keyBytes, "utf8");
     bytes.writeUInt32BE(keyBytes, this.end);
@@ -54,19 +55,19 @@ export class BatchWriter {
   /** Counted exactly, as most text is one byte a unit. */
   private fits(key: string, text: string | null): boolean {
     const bytes = Buffer.byteLength(key) + (text === null ? 0 : Buffer.byteLength(text));
-    return this.end + HEAD_BYTES + bytes <= COMMIT_BYTES_MAX;
+    return this.end + HEAD_LENGTH + bytes <= COMMIT_BYTES_MAX;
   }
 }
 
 /** @returns false where the bytes are no batch; what came before the fault has been visited */
 export function readBatch(bytes: Buffer, visit: (key: string, text: string | null) => void): boolean {
   let at = 0;
-  while (at + HEAD_BYTES <= bytes.length) {
-    const keyEnd = at + HEAD_BYTES + bytes.readUInt32BE(at);
+  while (at + HEAD_LENGTH <= bytes.length) {
+    const keyEnd = at + HEAD_LENGTH + bytes.readUInt32BE(at);
     const textBytes = bytes.readUInt32BE(at + 4);
     const end = textBytes === ENDED ? keyEnd : keyEnd + textBytes;
     if (end > bytes.length) return false;
-    const key = bytes.toString("utf8", at + HEAD_BYTES, keyEnd);
+    const key = bytes.toString("utf8", at + HEAD_LENGTH, keyEnd);
     visit(key, textBytes === ENDED ? null : bytes.toString("utf8", keyEnd, end));
     at = end;
   }

@@ -45,9 +45,3 @@ export function kindOf(key: string): string {
   const space = key.indexOf(" ");
   return space < 0 ? key : key.slice(0, space);
 }
-
-/** "3c26-1@host" of "call 3c26-1@host". */
-export function idOf(key: string): string {
-  const space = key.indexOf(" ");
-  return space < 0 ? "" : key.slice(space + 1);
-}

@@ -9,12 +9,12 @@ import { askSentinels } from "./sentinel.ts";
 import type { StoreFault } from "./store.ts";
 
 /** A connection that is not up by then is given up. */
-export const CONNECT_TIMEOUT_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 1_000;
 /** Waits between attempts: half to whole of a bound that doubles between these two. */
-export const RETRY_MIN = 50;
-export const RETRY_MAX = 1_000;
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 1_000;
 /** How often the Sentinels are asked whether the master is another one: a cut-off one still answers. */
-export const SENTINEL_POLL_MS = 1_000;
+const SENTINEL_POLL_MS = 1_000;
 
 /** Which server this is: another run id or address means that what it knows may be older or nothing. */
 export interface RedisServer {
@@ -124,7 +124,7 @@ export class RedisConnection {
   private retry(fault: StoreFault): void {
     if (this.isClosed) return;
     this.ports.down(fault);
-    const bound = Math.min(RETRY_MAX, RETRY_MIN * 2 ** this.failures);
+    const bound = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures);
     this.failures++;
     this.timer = setTimeout(() => void this.connect(), (bound * (1 + this.ports.random())) / 2);
   }

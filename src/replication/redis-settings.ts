@@ -38,8 +38,6 @@ export interface RedisSettings {
   readonly commandTimeoutMs: number;
 }
 
-/** Default of `commandTimeout`. */
-export const COMMAND_TIMEOUT_MS = 250;
 const PORT = 6379;
 const SENTINEL_PORT = 26379;
 

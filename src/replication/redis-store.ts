@@ -19,9 +19,9 @@ import type {
 } from "./store.ts";
 
 /** Records a part of a snapshot asks for: some hundred kilobytes, a millisecond of Redis's time. */
-export const SCAN_RECORDS_MAX = 500;
+const SCAN_RECORDS_MAX = 500;
 /** Journal entries a read asks for. */
-export const READ_COMMITS_MAX = 32;
+const READ_COMMITS_MAX = 32;
 
 const COMMIT_SHA = createHash("sha1").update(COMMIT_SCRIPT).digest("hex");
 

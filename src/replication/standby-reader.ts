@@ -22,7 +22,7 @@ export const READ_WAIT_MS = 200;
 /** After a fault, or where the store is empty, it is asked again. */
 export const READ_RETRY_MS = 100;
 /** How often the store's clock and position are asked for while commits come. */
-export const DESCRIBE_MS = 1_000;
+const DESCRIBE_MS = 1_000;
 
 /** Between two snapshots that are read only because the number of records differed. */
 export const MISMATCH_MS = 60_000;
