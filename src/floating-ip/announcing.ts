@@ -33,10 +33,16 @@ export function announceStep(state: Announcing, now: number): [Announcing, boole
   return [{ ...state, due: left.length > 0 ? left : [now + REPEAT_MS] }, true];
 }
 
-/** Another node claims the address that we hold. @returns whether to announce now */
+/**
+ * Another node claims the address that we hold. A claim that comes too soon after the last answer is answered when its second
+ * is over: the last word is ours.
+ * @returns the state to go on with, and whether to announce now
+ */
 export function defend(state: Announcing, now: number): [Announcing, boolean] {
-  if (now - state.defendedAt < DEFENCE_MS) return [state, false];
-  return [{ ...state, defendedAt: now }, true];
+  const next = state.defendedAt + DEFENCE_MS;
+  if (now >= next) return [{ ...state, defendedAt: now }, true];
+  if (state.due.includes(next)) return [state, false];
+  return [{ ...state, due: [...state.due, next].sort((one, other) => one - other) }, false];
 }
 
 export function announceDeadline(state: Announcing): number {

@@ -14,6 +14,8 @@ const WINDOW_MS = 100;
 const UNSENT_BYTES_MAX = 8_192;
 
 const READY = /starting data transfer loop/;
+/** Errors and what is fatal; notices end with the exit code, which tells nothing. */
+const COMPLAINT = / [EF] /;
 
 export interface WireOptions {
   readonly kind: WireKind;
@@ -68,8 +70,8 @@ export class Wire {
         const { dump, datagrams, words } = readDump(this.#dump, text);
         this.#dump = dump;
         for (const line of words) {
-          this.#lastWords = line;
           if (READY.test(line)) resolve();
+          if (COMPLAINT.test(line)) this.#lastWords = line;
         }
         for (const datagram of datagrams) options.onDatagram(datagram);
         this.#limit(text.length);

@@ -33,10 +33,13 @@ describe("announcements", () => {
     assert.equal(announceDeadline(state), 4_000);
   });
 
-  test("another's claim is answered at once, and again after a second, not sooner", () => {
+  test("another's claim is answered at once; more of them once a second, and the last one, too", () => {
     const [first, now] = defend(announceFrom(0), 100);
     assert.equal(now, true);
-    assert.deepEqual(defend(first, 1_099), [first, false]);
+    const [second, again] = defend(first, 1_099);
+    assert.equal(again, false);
+    assert.deepEqual(defend(second, 1_099), [second, false]);
+    assert.equal(second.due.includes(1_100), true);
     assert.equal(defend(first, 1_100)[1], true);
   });
 });
