@@ -7,6 +7,11 @@ export interface FloatingAddress {
   readonly family: 4 | 6;
 }
 
+/** Where it is put. */
+export interface PlacedAddress extends FloatingAddress {
+  readonly interface: string;
+}
+
 /** Why a text is no floating IP, for a person. */
 export interface AddressFault {
   readonly fault: string;

@@ -1,9 +1,8 @@
 /** The lines that `ip -batch` is given. Pure. */
-import type { FloatingAddress } from "./floating-address.ts";
+import type { FloatingAddress, PlacedAddress } from "./floating-address.ts";
 
 export interface IpTarget {
-  readonly interface: string;
-  readonly addresses: readonly FloatingAddress[];
+  readonly addresses: readonly PlacedAddress[];
   /** Whole seconds: the kernel counts in seconds. */
   readonly lifetimeS: number;
 }
@@ -28,12 +27,12 @@ function lifetime({ family }: FloatingAddress, seconds: number): string {
 export function keepLines(target: IpTarget): string[] {
   return target.addresses.map((each) => {
     const nodad = each.family === 6 ? " nodad" : "";
-    return `address replace ${host(each)} dev ${target.interface}${nodad} ${lifetime(each, target.lifetimeS)}`;
+    return `address replace ${host(each)} dev ${each.interface}${nodad} ${lifetime(each, target.lifetimeS)}`;
   });
 }
 
 export function removeLines(target: IpTarget): string[] {
-  return target.addresses.map((each) => `address delete ${host(each)} dev ${target.interface}`);
+  return target.addresses.map((each) => `address delete ${host(each)} dev ${each.interface}`);
 }
 
 /** One interface's addresses; null: those of all. */

@@ -1,5 +1,5 @@
 /** What `ip -json -batch` answers: addresses on standard output, failures on standard error. Pure. */
-import { type FloatingAddress, sameAddress } from "./floating-address.ts";
+import { type PlacedAddress, sameAddress } from "./floating-address.ts";
 
 export interface ShownAddress {
   readonly interface: string;
@@ -99,26 +99,23 @@ export function failureKind(words: string): IpFailure {
 }
 
 export interface Findings {
-  /** On our interface as we add them, and usable. */
+  /** On its interface as we add them, and usable. */
   readonly held: readonly ShownAddress[];
-  /** On our interface as we add them, not usable yet. */
+  /** On its interface as we add them, not usable yet. */
   readonly tentative: readonly ShownAddress[];
   /** The same addresses with another prefix or on another interface: somebody else put them there. */
   readonly foreign: readonly ShownAddress[];
-  /** Wanted and nowhere on our interface. */
-  readonly missing: readonly FloatingAddress[];
+  /** Wanted and not on its interface. */
+  readonly missing: readonly PlacedAddress[];
 }
 
 /** Compares what the machine has with our addresses. */
-export function findAddresses(
-  shown: readonly ShownAddress[],
-  ours: { interface: string; addresses: readonly FloatingAddress[] },
-): Findings {
+export function findAddresses(shown: readonly ShownAddress[], ours: readonly PlacedAddress[]): Findings {
   const wholeOf = (family: 4 | 6): number => (family === 4 ? 32 : 128);
   const found = shown.flatMap((each) => {
-    const match = ours.addresses.find(({ address }) => sameAddress(address, each.address));
+    const match = ours.find(({ address }) => sameAddress(address, each.address));
     if (match === undefined) return [];
-    const own = each.interface === ours.interface && each.prefix === wholeOf(match.family);
+    const own = each.interface === match.interface && each.prefix === wholeOf(match.family);
     return [{ shown: each, match, own }];
   });
   const own = found.filter((each) => each.own);
@@ -126,6 +123,6 @@ export function findAddresses(
     held: own.filter((each) => !each.shown.tentative).map((each) => each.shown),
     tentative: own.filter((each) => each.shown.tentative).map((each) => each.shown),
     foreign: found.filter((each) => !each.own).map((each) => each.shown),
-    missing: ours.addresses.filter((address) => !own.some(({ match }) => match === address)),
+    missing: ours.filter((address) => !own.some(({ match }) => match === address)),
   };
 }

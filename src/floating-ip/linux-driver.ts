@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Added, DriverEvents, FloatingIpDriver, HeldAddress, Removed, Renewal } from "./driver.ts";
-import { type FloatingAddress, sameAddress } from "./floating-address.ts";
+import { type PlacedAddress, sameAddress } from "./floating-address.ts";
 import { FloatingIpError } from "./floating-ip-error.ts";
 import { type IpAnswer, IpBatch } from "./ip-batch.ts";
 import { keepLines, removeLines, showLine } from "./ip-lines.ts";
@@ -21,9 +21,8 @@ const START_WAIT_MS = 5_000;
 const REMOVE_ATTEMPTS_MAX = 3;
 
 export interface LinuxDriverOptions {
-  readonly interface: string;
-  /** One or more, IPv4 and IPv6. They come and go together. */
-  readonly addresses: readonly FloatingAddress[];
+  /** One or more, IPv4 and IPv6, on one interface or several. They come and go together. */
+  readonly addresses: readonly PlacedAddress[];
   /** Whole seconds, 1..60. */
   readonly lifetimeS: number;
   readonly events: DriverEvents;
@@ -34,6 +33,8 @@ export interface LinuxDriverOptions {
 export class LinuxDriver implements FloatingIpDriver {
   readonly #options: LinuxDriverOptions;
   readonly #lifetimeMs: number;
+  /** The one interface of all addresses; null: there are several, and all of the machine's are looked at. */
+  readonly #device: string | null;
   #batch: IpBatch | null = null;
   /** Null: the addresses are not ours, or are being given up. */
   #tenure: Tenure | null = null;
@@ -45,18 +46,20 @@ export class LinuxDriver implements FloatingIpDriver {
   constructor(options: LinuxDriverOptions) {
     this.#options = options;
     this.#lifetimeMs = options.lifetimeS * 1_000;
+    const devices = new Set(options.addresses.map((each) => each.interface));
+    this.#device = devices.size === 1 ? ([...devices][0] ?? null) : null;
   }
 
   async start(): Promise<void> {
     const before = await this.#ask([showLine(null)], START_WAIT_MS);
-    const { foreign } = findAddresses(before.shown?.addresses ?? [], this.#options);
+    const { foreign } = findAddresses(before.shown?.addresses ?? [], this.#options.addresses);
     const [other] = foreign;
     if (other !== undefined) throw foreignError(other);
     // The removal of a left-over is also the proof that we may: the kernel refuses it without the privilege, left-over or not.
-    const removal = [...removeLines(this.#options), showLine(this.#options.interface)];
+    const removal = [...removeLines(this.#options), showLine(this.#device)];
     const after = await this.#ask(removal, START_WAIT_MS);
     this.#refuse(after);
-    const { held, tentative } = findAddresses(after.shown?.addresses ?? [], this.#options);
+    const { held, tentative } = findAddresses(after.shown?.addresses ?? [], this.#options.addresses);
     const [left] = [...held, ...tentative];
     if (left !== undefined)
       throw new FloatingIpError("FLOATING_IP_FAILED", `${left.address} is left over and can't be removed`);
@@ -68,11 +71,11 @@ export class LinuxDriver implements FloatingIpDriver {
     this.#removing = null; // a removal that is under way comes before us in the pipe; the next one must come after
     const turn = this.#turn;
     try {
-      const answer = await this.#ask([...keepLines(this.#options), showLine(this.#options.interface)]);
+      const answer = await this.#ask([...keepLines(this.#options), showLine(this.#device)]);
       if (turn !== this.#turn)
         throw new FloatingIpError("FLOATING_IP_SUPERSEDED", "the address was given up while it was added");
       this.#refuse(answer);
-      const { missing, tentative } = findAddresses(answer.shown?.addresses ?? [], this.#options);
+      const { missing, tentative } = findAddresses(answer.shown?.addresses ?? [], this.#options.addresses);
       const absent = missing[0] ?? tentative[0];
       if (absent !== undefined)
         throw new FloatingIpError("FLOATING_IP_FAILED", `${absent.address} is not there after it was added`);
@@ -117,9 +120,9 @@ export class LinuxDriver implements FloatingIpDriver {
   }
 
   async status(): Promise<readonly HeldAddress[]> {
-    const answer = await this.#ask([showLine(this.#options.interface)]);
+    const answer = await this.#ask([showLine(this.#device)]);
     this.#refuse(answer);
-    const { held } = findAddresses(answer.shown?.addresses ?? [], this.#options);
+    const { held } = findAddresses(answer.shown?.addresses ?? [], this.#options.addresses);
     return this.#options.addresses.map((wanted) => {
       const found = held.find(({ address }) => sameAddress(address, wanted.address));
       const validS = found === undefined || found.validS === Number.POSITIVE_INFINITY ? null : found.validS;
@@ -139,13 +142,13 @@ export class LinuxDriver implements FloatingIpDriver {
   #write(now: number): void {
     const turn = this.#turn;
     this.#tenure = { confirmedAt: this.#tenure?.confirmedAt ?? now, writtenAt: now };
-    const lines = [...keepLines(this.#options), showLine(this.#options.interface)];
+    const lines = [...keepLines(this.#options), showLine(this.#device)];
     this.#open()
       .ask(lines, now)
       .then(
         (answer) => {
           if (turn !== this.#turn || this.#tenure === null) return;
-          const { missing } = findAddresses(answer.shown?.addresses ?? [], this.#options);
+          const { missing } = findAddresses(answer.shown?.addresses ?? [], this.#options.addresses);
           if (answer.failures.length === 0 && missing.length === 0)
             this.#tenure = { ...this.#tenure, confirmedAt: now };
           else
@@ -163,7 +166,10 @@ export class LinuxDriver implements FloatingIpDriver {
     for (let attempt = 0; attempt < REMOVE_ATTEMPTS_MAX; attempt++) {
       try {
         const answer = await this.#ask([...removeLines(this.#options), showLine(null)]);
-        const { held, tentative, foreign } = findAddresses(answer.shown?.addresses ?? [], this.#options);
+        const { held, tentative, foreign } = findAddresses(
+          answer.shown?.addresses ?? [],
+          this.#options.addresses,
+        );
         const left = [...held, ...tentative, ...foreign];
         if (answer.shown !== null && left.length === 0)
           return { confirmed: true, reason: "removed and read back", tookMs: performance.now() - begun };
@@ -213,7 +219,7 @@ export class LinuxDriver implements FloatingIpDriver {
       if (kind === "no-interface")
         throw new FloatingIpError(
           "FLOATING_IP_INTERFACE",
-          `there is no interface ${this.#options.interface}`,
+          `the floating IP's interface is not there: ${words}`,
         );
       throw new FloatingIpError("FLOATING_IP_FAILED", `ip ${line}: ${words}`);
     }

@@ -7,8 +7,8 @@ const RENEW_MS = 100;
 
 const [address4 = "", address6 = ""] = process.argv.slice(2);
 const addresses = [
-  { address: address4, family: 4 as const },
-  ...(address6 === "" ? [] : [{ address: address6, family: 6 as const }]),
+  { address: address4, family: 4 as const, interface: "eth0" },
+  ...(address6 === "" ? [] : [{ address: address6, family: 6 as const, interface: "eth0" }]),
 ];
 
 function tell(event: string, detail: object = {}): void {
@@ -16,7 +16,7 @@ function tell(event: string, detail: object = {}): void {
 }
 
 const onFault = (reason: string): void => tell("fault", { reason });
-const driver = new LinuxDriver({ interface: "eth0", addresses, lifetimeS: 1, events: { onFault } });
+const driver = new LinuxDriver({ addresses, lifetimeS: 1, events: { onFault } });
 let servedAt = performance.now();
 const front = new Front({
   interface: "eth0",

@@ -46,8 +46,7 @@ function driverFor(
   options: { faults?: string[]; lifetimeS?: number; interface?: string; program?: string } = {},
 ): LinuxDriver {
   return new LinuxDriver({
-    interface: options.interface ?? "eth0",
-    addresses: ADDRESSES,
+    addresses: ADDRESSES.map((each) => ({ ...each, interface: options.interface ?? "eth0" })),
     lifetimeS: options.lifetimeS ?? 1,
     events: { onFault: (reason) => options.faults?.push(reason) },
     program: options.program ?? programIn(host, "ip"),

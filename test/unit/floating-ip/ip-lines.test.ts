@@ -5,10 +5,10 @@ import { keepLines, removeLines, showLine } from "../../../src/floating-ip/ip-li
 import { failedLine, failureKind, findAddresses, parseShown } from "../../../src/floating-ip/ip-reply.ts";
 
 const ADDRESSES = [
-  { address: "198.51.100.10", family: 4 as const },
-  { address: "2001:db8::10", family: 6 as const },
+  { address: "198.51.100.10", family: 4 as const, interface: "eth0" },
+  { address: "2001:db8::10", family: 6 as const, interface: "eth0" },
 ];
-const TARGET = { interface: "eth0", addresses: ADDRESSES, lifetimeS: 1 };
+const TARGET = { addresses: ADDRESSES, lifetimeS: 1 };
 
 test("an address is kept as a single one with a lifetime; IPv6 without duplicate detection, and deprecated", () => {
   assert.deepEqual(keepLines(TARGET), [
@@ -103,7 +103,7 @@ describe("our addresses among what is shown", () => {
   ];
   for (const { name, shown, want } of rows) {
     test(name, () => {
-      const found = findAddresses([shown], TARGET);
+      const found = findAddresses([shown], ADDRESSES);
       const counts = Object.fromEntries(Object.entries(found).map(([key, list]) => [key, list.length]));
       assert.deepEqual(counts, want);
     });
