@@ -1,4 +1,4 @@
-// What replication costs: node --expose-gc test/bench/replication.ts [calls a second ...]. Starts a Redis of its own. Each call has
+// What replication costs: node test/bench/replication.ts [calls a second] [milliseconds between commits]. Starts a Redis of its own. Each call has
 // four records a second apart at most, ten changes; the standby is a process of its own, as in life.
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,8 @@ import { RedisServer, settingsFor } from "../integration/replication/redis-serve
 const SECONDS = 10;
 /** Before it is measured: the compiler has seen everything by then. */
 const WARM_UP_SECONDS = 5;
-const TICK_MS = 10;
+const TICK_MS = 5;
+const PERIODS_MS = [2, 5, 10];
 /** As the INVITE transaction and the dialog of a usual call are. */
 const RECORD = `1;${"x".repeat(600)}`;
 /** What changes at each step of a call: ten changes, which are six records of commits where a step is one moment. */
@@ -126,8 +127,8 @@ async function measure(rate: number, flushEveryMs: number): Promise<void> {
   );
 }
 
-const [mode = "500", port = ""] = process.argv.slice(2);
-if (mode === "standby") await runStandby(Number(port));
+const [mode = "500", argument = ""] = process.argv.slice(2);
+if (mode === "standby") await runStandby(Number(argument));
 else
-  for (const flushEveryMs of (process.env.EVERY ?? "2,5,10").split(",").map(Number))
+  for (const flushEveryMs of PERIODS_MS)
     await measure(Number(mode), flushEveryMs);
