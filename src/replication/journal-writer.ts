@@ -54,7 +54,7 @@ export interface WriterPorts {
 export class JournalWriter implements Journal, StoreWatcher {
   private readonly ports: WriterPorts;
   private readonly flushEveryMs: number;
-  private readonly queue = new CommitQueue();
+  private queue = new CommitQueue();
   private readonly batch = new BatchWriter();
   private readonly waiters: ConfirmWaiters;
   private readonly history = new CommitHistory();
@@ -89,7 +89,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   }
 
   /**
-   * This node is the active from now on.
+   * This node is the active from now on. What was marked or adopted before is forgotten: serve first, then adopt.
    * @param position the last commit that the restored records have; null: unknown, so that the store is emptied and filled anew
    */
   serve({ epoch, position }: { epoch: number; position: Position | null }): void {
@@ -100,6 +100,10 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.laterThan = position?.generation ?? 0;
     this.uncertain = false;
     this.sending = false;
+    this.isResending = false;
+    this.queue = new CommitQueue();
+    this.changedAt = Number.POSITIVE_INFINITY;
+    this.notBefore = Number.NEGATIVE_INFINITY;
     this.history.begin(position?.commit ?? 0);
     if (position === null) this.resend("what the store has is not known");
     this.wakeBy(this.ports.clock.now());
@@ -122,7 +126,9 @@ export class JournalWriter implements Journal, StoreWatcher {
   }
 
   adopt(entry: JournalEntry): void {
-    this.queue.adopt(entry);
+    // Into a store that is filled anew everything has to be written.
+    if (this.isResending) this.mark(entry);
+    else this.queue.adopt(entry);
   }
 
   end(entry: JournalEntry): void {

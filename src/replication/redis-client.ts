@@ -51,6 +51,8 @@ export async function openClient(
     database: settings.database,
     disableOfflineQueue: true,
     disableClientInfo: true,
+    // The time-outs are ours: an abort signal a command costs more than the command.
+    commandOptions: { timeout: 0 },
     socket: socketOptions(settings),
   });
   let isLost = false;

@@ -299,6 +299,14 @@ describe("the epoch", () => {
     assert.deepEqual(store.texts(), [["call 2", "new"]]);
   });
 
+  test("a successor that does not know what the store has writes all that it adopted", () => {
+    const { it, clock, store } = world();
+    const successor = it.active({ node: "edge-b", epoch: 2, position: null });
+    for (let call = 0; call < 10; call++) successor.adopt(`call ${call}`, "a");
+    clock.advance(20);
+    assert.deepEqual(store.texts(), successor.texts());
+  });
+
   test("a store that went on without the successor is filled anew from its memory", () => {
     const { it, active, clock, store } = world();
     active.set("call 1", "a");
