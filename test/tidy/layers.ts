@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, readonly string[] | typeof ALL>> = {
 };
 
 /** Folders whose code takes an event and the time and touches no world of its own. */
-const PURE = new Set(["sip", "health", "routing", "proxy", "calls"]);
+const PURE = new Set(["sip", "health", "routing", "proxy", "calls", "cluster"]);
 
 const WORLDLY_MODULE =
   /^(?:node:)?(?:child_process|cluster|dgram|dns|fs|http|http2|https|net|os|perf_hooks|readline|timers|tls|worker_threads)(?:\/.*)?$/;
