@@ -52,7 +52,11 @@ async function soak({ node, env }, args) {
 /** A cluster in simulated time: neither root nor other programs. */
 async function simulate({ node, env }, args) {
   return (
-    await run([node, join(ROOT, "test/simulation/run.ts"), ...args], { cwd: ROOT, env, output: "inherit" })
+    await run([node, join(ROOT, "test/simulation/cluster/run.ts"), ...args], {
+      cwd: ROOT,
+      env,
+      output: "inherit",
+    })
   ).code;
 }
 

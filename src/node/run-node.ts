@@ -1,19 +1,20 @@
 /** Composition root: builds the edges, hands them to the core, and runs until it is told to stop. */
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
-import { callLimits } from "../calls/call-limits.ts";
+import { targetCommands } from "../admin/target-commands.ts";
 import { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
+import { reachOf, systemResolver } from "../dns/system-resolver.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { TransportHandlers, Transports } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
 import { CdrFile } from "./cdr-file.ts";
+import { NodeTargets } from "./node-targets.ts";
 import { OverloadWatch } from "./overload.ts";
 import { installReload } from "./reload.ts";
 import { partsOf } from "./running-config.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
-import { WatchedTargets } from "./watched-targets.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
@@ -40,6 +41,8 @@ export async function runNode(config: Config, options: { file: string }): Promis
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
     const node = build(config, { transports, clock, log });
+    undo.push(() => node.targets.close());
+    await node.begin();
     proxy = node.proxy;
     undo.push(() => node.overload.stop());
     const reload = await installReload({
@@ -48,6 +51,7 @@ export async function runNode(config: Config, options: { file: string }): Promis
       log,
       current: config,
       prepare: (next) => node.prepare(next),
+      commands: targetCommands(node.targets),
     });
     for (const warning of transports.warnings) log.warn(warning);
     log.info({ file: options.file, listen: transports.listeners, pid: process.pid }, "ready");
@@ -57,6 +61,7 @@ export async function runNode(config: Config, options: { file: string }): Promis
     await untilStopped(log, proxy);
     clearInterval(counters);
     await reload.close();
+    node.targets.close();
     await transports.close();
     node.closeCalls();
     await node.cdrs?.close();
@@ -82,12 +87,29 @@ function build(config: Config, { transports, clock, log }: Edges) {
   const calls = new CallTable({
     wheel: clock.wheel,
     wall: () => Date.now(),
+    now: () => clock.now(),
     node: config.node,
     maxDurationMs: config.calls.maxDurationMs,
     write: (cdr) => cdrs?.write(cdr),
     hangUp: (ends) => proxy.hangUp(ends),
   });
-  const source = { listeners: transports.listeners, calls, ownSecret: randomBytes(32).toString("base64url") };
+  const { resolver } = systemResolver(config.dns, {
+    clock,
+    reach: reachOf(transports.listeners),
+    onChange: (query, location) => targets.onLocation(query, location),
+  });
+  const targets = new NodeTargets({
+    clock,
+    log,
+    transports,
+    calls,
+    resolver,
+    random: Math.random,
+    probe: (probe, done) => proxy.probe(probe, done),
+    stateDirectory: config.state.directory,
+  });
+  const ownSecret = randomBytes(32).toString("base64url");
+  const source = { listeners: transports.listeners, knowledge: targets.knowledge, ownSecret };
   if (config.identity.secret.length === 0) {
     log.warn("no identity.secret: calls that are up will not survive a restart of this node");
   }
@@ -99,21 +121,29 @@ function build(config: Config, { transports, clock, log }: Edges) {
     now: () => clock.now(),
     log,
     calls,
+    watch: targets.watch,
+    locate: targets.locate,
   });
-  const watched = new WatchedTargets(transports, clock);
   let retryAfterS = config.overload.retryAfterS;
-  const overload = new OverloadWatch(config.overload, transports.listeners, (share) => {
-    proxy.shed(share, retryAfterS);
-    log.warn({ share }, share > 0 ? "overload: new calls are refused" : "overload is over");
+  const overload = new OverloadWatch(config.overload, {
+    listeners: transports.listeners,
+    receiveBufferBytes: transports.receiveBufferBytes,
+    shed: (share) => proxy.shed(share, retryAfterS),
+    log,
   });
   const follow = (to: Config, { router, identity }: typeof parts): void => {
-    calls.configure({ limits: callLimits(to), maxDurationMs: to.calls.maxDurationMs });
+    targets.follow({ config: to, router, identity });
     overload.configure(to.overload);
     retryAfterS = to.overload.retryAfterS;
-    watched.follow(router.targets(), identity);
   };
-  follow(config, parts);
-  const prepare = (next: Config): (() => void) => {
+  // Calls are served when each name has been asked for once: none of them finds its group empty for want of an answer.
+  const begin = async (): Promise<void> => {
+    await targets.firstAnswers(config);
+    parts.router.resolve();
+    follow(config, parts);
+  };
+  const prepare = async (next: Config): Promise<() => void> => {
+    await targets.firstAnswers(next);
     const prepared = partsOf(next, source);
     return () => {
       proxy.reconfigure(prepared);
@@ -126,7 +156,7 @@ function build(config: Config, { transports, clock, log }: Edges) {
     calls: calls.size,
     cdr: cdrs?.stats,
   });
-  return { proxy, cdrs, overload, prepare, counters, closeCalls: () => calls.close() };
+  return { proxy, cdrs, overload, targets, begin, prepare, counters, closeCalls: () => calls.close() };
 }
 
 function cdrFileOf({ cdr }: Config, parts: { clock: SystemClock; log: pino.Logger }): CdrFile | null {

@@ -12,7 +12,7 @@ import type { LeaseRecord } from "../../../src/cluster/lease.ts";
 import { leaseCommand, readLeaseAnswer } from "../../../src/cluster/lease-command.ts";
 import type { LeaseOperation, LeaseReply } from "../../../src/cluster/node-state.ts";
 import { Random } from "../../fuzz/random.ts";
-import { runLeaseScript } from "../../simulation/redis-model.ts";
+import { runLeaseScript } from "../../simulation/cluster/redis-model.ts";
 
 const KEY = "{tandem:edge}:lease";
 const FENCE = "{tandem:edge}:fence";

@@ -1,6 +1,6 @@
 // Redis as the cluster sees it: the lease scripts as a model, the calls of the journal, and its own ways of failing.
-import { type LeaseRecord, sameRecord } from "../../src/cluster/lease.ts";
-import type { LeaseOperation, LeaseReply } from "../../src/cluster/node-state.ts";
+import { type LeaseRecord, sameRecord } from "../../../src/cluster/lease.ts";
+import type { LeaseOperation, LeaseReply } from "../../../src/cluster/node-state.ts";
 
 export interface JournalEntry {
   readonly sequence: number;

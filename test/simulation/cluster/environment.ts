@@ -1,9 +1,9 @@
 // What a simulated node sees of its world, and what others see of it.
-import type { ClusterNode } from "../../src/cluster/cluster-node.ts";
-import type { Message } from "../../src/cluster/message.ts";
-import type { HistoryRecord, LeaseOperation, LeaseReply } from "../../src/cluster/node-state.ts";
-import type { ClusterSettings } from "../../src/cluster/settings.ts";
-import type { Random } from "../fuzz/random.ts";
+import type { ClusterNode } from "../../../src/cluster/cluster-node.ts";
+import type { Message } from "../../../src/cluster/message.ts";
+import type { HistoryRecord, LeaseOperation, LeaseReply } from "../../../src/cluster/node-state.ts";
+import type { ClusterSettings } from "../../../src/cluster/settings.ts";
+import type { Random } from "../../fuzz/random.ts";
 import type { ReplicatedCalls } from "./calls-model.ts";
 import type { JournalEntry, RedisModel } from "./redis-model.ts";
 import type { Schedule } from "./schedule.ts";

@@ -1,8 +1,8 @@
 // One host: kernel with the floating IP, guardian, engine with the real machine of src/cluster; clocks that drift and stop.
-import { ClusterNode } from "../../src/cluster/cluster-node.ts";
-import type { ProbeOutcome } from "../../src/cluster/evidence.ts";
-import type { ClusterClock, ClusterPorts } from "../../src/cluster/ports.ts";
-import { resignationKit, resignations } from "../../src/cluster/resignation.ts";
+import { ClusterNode } from "../../../src/cluster/cluster-node.ts";
+import type { ProbeOutcome } from "../../../src/cluster/evidence.ts";
+import type { ClusterClock, ClusterPorts } from "../../../src/cluster/ports.ts";
+import { resignationKit, resignations } from "../../../src/cluster/resignation.ts";
 import { CallsModel } from "./calls-model.ts";
 import type { Engine, Environment, HostState, Neighbour } from "./environment.ts";
 import { JournalLink } from "./journal-link.ts";

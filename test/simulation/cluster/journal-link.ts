@@ -1,5 +1,5 @@
 // The journal of one simulated node: what it writes while it serves, and what it follows while it does not.
-import type { ClusterPorts } from "../../src/cluster/ports.ts";
+import type { ClusterPorts } from "../../../src/cluster/ports.ts";
 import type { Engine, Environment, Neighbour } from "./environment.ts";
 import type { JournalEntry } from "./redis-model.ts";
 

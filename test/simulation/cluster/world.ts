@@ -1,9 +1,9 @@
 // The world of a cluster: nodes, links, Redis, the segment of the floating IP. One seed gives one history.
 
-import type { Message } from "../../src/cluster/message.ts";
-import type { HistoryRecord, LeaseOperation, LeaseReply } from "../../src/cluster/node-state.ts";
-import type { ClusterSettings } from "../../src/cluster/settings.ts";
-import { Random } from "../fuzz/random.ts";
+import type { Message } from "../../../src/cluster/message.ts";
+import type { HistoryRecord, LeaseOperation, LeaseReply } from "../../../src/cluster/node-state.ts";
+import type { ClusterSettings } from "../../../src/cluster/settings.ts";
+import { Random } from "../../fuzz/random.ts";
 import type { Environment, Neighbour, Plant } from "./environment.ts";
 import { Invariants } from "./invariants.ts";
 import { RedisModel } from "./redis-model.ts";

@@ -1,5 +1,5 @@
 // What must hold after every step, whatever happens.
-import type { LeaseOperation } from "../../src/cluster/node-state.ts";
+import type { LeaseOperation } from "../../../src/cluster/node-state.ts";
 import type { Engine, Environment, Neighbour, Watcher } from "./environment.ts";
 import type { JournalEntry, Owner } from "./redis-model.ts";
 
