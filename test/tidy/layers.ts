@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, readonly string[] | typeof ALL>> = {
 };
 
 /** Folders whose code takes an event and the time and touches no world of its own. */
-const PURE = new Set(["sip", "dns", "health", "routing", "proxy", "calls"]);
+const PURE = new Set(["sip", "dns", "health", "routing", "proxy", "calls", "cluster"]);
 
 /** Files of those folders that do touch the world, and only that; each is named for it. */
 const WORLDLY_FILES = new Set([
