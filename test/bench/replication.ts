@@ -129,6 +129,4 @@ async function measure(rate: number, flushEveryMs: number): Promise<void> {
 
 const [mode = "500", argument = ""] = process.argv.slice(2);
 if (mode === "standby") await runStandby(Number(argument));
-else
-  for (const flushEveryMs of PERIODS_MS)
-    await measure(Number(mode), flushEveryMs);
+else for (const flushEveryMs of PERIODS_MS) await measure(Number(mode), flushEveryMs);
