@@ -11,7 +11,10 @@ const PACKAGES = [
   { name: "procps", program: "ps", demo: true },
   { name: "kamailio", program: "kamailio", demo: false },
   { name: "baresip", program: "baresip", demo: false },
+  { name: "knot", program: "knotd", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
+  { name: "redis-server", program: "redis-server", demo: true },
+  { name: "socat", program: "socat", demo: true },
 ];
 
 const POLICY_FILE = "/usr/sbin/policy-rc.d";

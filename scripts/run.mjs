@@ -49,6 +49,17 @@ async function soak({ node, env }, args) {
     .code;
 }
 
+/** A cluster in simulated time: neither root nor other programs. */
+async function simulate({ node, env }, args) {
+  return (
+    await run([node, join(ROOT, "test/simulation/cluster/run.ts"), ...args], {
+      cwd: ROOT,
+      env,
+      output: "inherit",
+    })
+  ).code;
+}
+
 /** JavaScript for the package: Node strips no types below node_modules. */
 async function build({ node, env }) {
   rmSync(join(ROOT, "dist"), { recursive: true, force: true });
@@ -56,7 +67,7 @@ async function build({ node, env }) {
   return (await run([node, tsc, "-p", "tsconfig.build.json"], { cwd: ROOT, env, output: "inherit" })).code;
 }
 
-const TASKS = { start, demo, bench, fuzz, soak, build, check, format, test: testAll };
+const TASKS = { start, demo, bench, fuzz, soak, simulate, build, check, format, test: testAll };
 for (const suite of SUITE_NAMES) TASKS[`test:${suite}`] = (tools, args) => testSuite(suite, tools, args);
 
 const [name, ...args] = process.argv.slice(2);

@@ -15,6 +15,7 @@ const COVERAGE = [
   `--test-coverage-lines=${COVERAGE_LINES_MIN}`,
 ];
 const QUICK = ["--test-timeout=120000"];
+const SIMULATION = ["--test-timeout=1800000"];
 const SERIAL = ["--test-timeout=300000", "--test-concurrency=1"];
 
 /** Each is a folder of `test/`, and the flags that its tests are run with. */
@@ -23,6 +24,7 @@ const SUITES = {
   property: QUICK,
   conformance: QUICK,
   docs: QUICK,
+  simulation: SIMULATION,
   integration: SERIAL,
   package: SERIAL,
   lab: SERIAL,
@@ -161,6 +163,7 @@ export async function testAll({ node, env }) {
       argv: nodeTest(node, [...QUICK, ...COVERAGE], [...covered, "test/coverage.test.ts"]),
     },
     ...checks(node),
+    { name: "simulation", argv: nodeTest(node, SUITES.simulation, [pattern("simulation")]) },
     { name: "docs tests", argv: nodeTest(node, SUITES.docs, [pattern("docs")]) },
     { name: "package test", argv: nodeTest(node, SUITES.package, [pattern("package")]) },
   ];

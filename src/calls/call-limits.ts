@@ -1,7 +1,6 @@
 /** Limits of calls at once and of new calls a second: whole, for a group, for a target. Pure. */
 
 import type { Config } from "../config/config.ts";
-import { hostOf } from "../sip/uri.ts";
 
 export interface CallLimit {
   /** Calls at once; null: any number. */
@@ -63,17 +62,19 @@ export class CallRates {
   }
 }
 
-/** The limits that a configuration has; one place named by two groups has the lower of both. */
-export function callLimits({ limits, groups }: Pick<Config, "limits" | "groups">): CallLimits {
+/**
+ * The limits that a configuration has; one place named by two groups has the lower of both.
+ * @param targets as they are now: each place behind a name has the limits of the name
+ */
+export function callLimits(
+  { limits, groups }: Pick<Config, "limits" | "groups">,
+  targets: readonly (CallLimit & { readonly id: string })[],
+): CallLimits {
   const ofGroups = new Map<string, CallLimit>();
   const ofTargets = new Map<string, CallLimit>();
-  for (const group of groups) {
-    if (isLimit(group)) ofGroups.set(group.name, group);
-    for (const target of group.targets) {
-      if (!isLimit(target)) continue;
-      const id = `${target.transport}:${hostOf(target.address)}:${target.port}`;
-      ofTargets.set(id, lower(ofTargets.get(id), target));
-    }
+  for (const group of groups) if (isLimit(group)) ofGroups.set(group.name, group);
+  for (const target of targets) {
+    if (isLimit(target)) ofTargets.set(target.id, lower(ofTargets.get(target.id), target));
   }
   return { whole: limits, groups: ofGroups, targets: ofTargets };
 }

@@ -11,9 +11,11 @@ import {
   callIdOf,
   copied,
   dialogOf,
+  isOfDialog,
   joined,
   moveEnds,
   type RefreshFacts,
+  type SeenRequest,
 } from "./call.ts";
 import { type CallLimit, type CallLimits, CallRates, NO_LIMITS } from "./call-limits.ts";
 import type { Cdr, EndedBy } from "./cdr.ts";
@@ -23,6 +25,8 @@ export interface CallTablePorts {
   readonly wheel: TimerWheel;
   /** Milliseconds since the epoch. */
   readonly wall: () => number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly node: string;
   readonly maxDurationMs: number;
   /** Account of a call that has ended; called once a call. */
@@ -34,11 +38,23 @@ export interface CallTablePorts {
 /** Attempts kept a call: what a CDR may hold. */
 export const ATTEMPTS_KEPT_MAX = 35;
 
+/** Targets whose seizures are counted; where names lead to ever new ones the counts begin anew. */
+const SEIZED_TARGETS_MAX = 65_536;
+
+/** For the answer-seizure ratio (ITU-T E.411). */
+export interface Seizures {
+  tried: number;
+  answered: number;
+}
+
+const NO_SEIZURES: Readonly<Seizures> = { tried: 0, answered: 0 };
+
 export class CallTable {
   private readonly ports: CallTablePorts;
   private readonly calls = new Map<string, Call>();
   private readonly onTarget = new Map<string, number>();
   private readonly onGroup = new Map<string, number>();
+  private readonly seizures = new Map<string, Seizures>();
   private limits = NO_LIMITS;
   private rates = new CallRates();
   private maxDurationMs: number;
@@ -62,6 +78,11 @@ export class CallTable {
   /** Calls on a target now, ringing ones among them. */
   callsOn(target: string): number {
     return this.onTarget.get(target) ?? 0;
+  }
+
+  /** Calls that went to a target since the node was started, and those of them that it answered. */
+  seizuresOn(target: string): Readonly<Seizures> {
+    return this.seizures.get(target) ?? NO_SEIZURES;
   }
 
   find(key: string): Readonly<Call> | null {
@@ -106,19 +127,24 @@ export class CallTable {
     if (call === undefined || call.isAnswered) return;
     if (call.target !== target) this.rates.add(target, this.limits.targets.get(target), now);
     if (call.targetGroup !== group) this.rates.add(`group ${group}`, this.limits.groups.get(group), now);
-    this.count(call, -1);
-    call.target = target;
-    call.targetGroup = group;
-    this.count(call, 1);
+    this.move(call, target, group);
+    this.seized(target).tried++;
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
     const attempt = { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 };
     call.attempts = [...call.attempts, attempt];
   }
 
   /** What became of the attempt at a target. */
-  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void {
+  attemptEnded(
+    key: string,
+    { id: target, group }: { id: string; group: string },
+    result: { status: number; reason: string },
+  ): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
+    const isAnswer = result.status >= 200 && result.status < 300;
+    // Of a call that was forked before us another leg may have been tried last.
+    if (isAnswer && !call.isAnswered && call.target !== target) this.move(call, target, group);
     const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
     const attempt = call.attempts[index];
     if (attempt === undefined) return;
@@ -136,6 +162,13 @@ export class CallTable {
     if (call === undefined || call.isAnswered) return;
     call.answer = joined([facts.to, facts.contact, facts.routes]);
     call.answeredAt = this.ports.wall();
+    this.seized(call.target).answered++;
+    call.upSince = now;
+    // An early dialog was ended, and another one has answered.
+    if (call.hungUpBy !== null && !isOfDialog(call, call.earlyByeTag)) {
+      call.hungUpBy = null;
+      call.reason = "";
+    }
     call.endsAt = now + this.maxDurationMs;
     this.beginSession(call, facts.sessionSeconds, now);
   }
@@ -149,12 +182,14 @@ export class CallTable {
   }
 
   /** A request inside the dialog: its CSeq, and for a BYE its Reason. */
-  seen(key: string, request: { byCaller: boolean; cseq: number; bye: boolean; reason: string }): void {
+  seen(key: string, request: SeenRequest): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
     if (request.byCaller) call.callerCseq = Math.max(call.callerCseq, request.cseq);
     else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
-    if (!request.bye) return;
+    // A call that was forked may be answered twice: the caller ends one of the dialogs, and not the call (§13.2.2.4).
+    if (!request.bye || !isOfDialog(call, request.calleeTag)) return;
+    if (!call.isAnswered) call.earlyByeTag = copied(request.calleeTag);
     const by = request.byCaller ? "caller" : "callee";
     call.hungUpBy ??= by;
     // Of two BYEs that cross, the first counts.
@@ -175,7 +210,19 @@ export class CallTable {
   /** The dialog is over; one that is early is left to the final response of its INVITE. @param by null: by whoever sent the BYE */
   ended(key: string, by: EndedBy | null): void {
     const call = this.calls.get(key);
-    if (call?.isAnswered) this.finish(call, by ?? call.hungUpBy ?? "unknown", 200);
+    const who = by ?? call?.hungUpBy ?? null;
+    // Nobody: the BYE was of another dialog.
+    if (call?.isAnswered && who !== null) this.finish(call, who, 200);
+  }
+
+  private seized(target: string): Seizures {
+    let seizures = this.seizures.get(target);
+    if (seizures === undefined) {
+      if (this.seizures.size >= SEIZED_TARGETS_MAX) this.seizures.clear();
+      seizures = { tried: 0, answered: 0 };
+      this.seizures.set(target, seizures);
+    }
+    return seizures;
   }
 
   private beginSession(call: Call, seconds: number, now: number): void {
@@ -205,9 +252,9 @@ export class CallTable {
   }
 
   private account(call: Call, endedBy: EndedBy, status: number): Cdr {
-    const [from = "", to = "", , , requested = "", source = ""] = call.facts.split("\n");
+    const [from = "", to = "", , , requested = "", place = ""] = call.facts.split("\n");
     const end = this.ports.wall();
-    const { startedAt, rangAt, answeredAt, attempts, target, reason } = call;
+    const { startedAt, rangAt, answeredAt, upSince, attempts, target, reason } = call;
     return {
       id: idOf(call),
       node: this.ports.node,
@@ -216,18 +263,26 @@ export class CallTable {
       to: uriIn(to),
       requested,
       ingress: call.group,
-      source,
+      source: place.slice(place.indexOf(":") + 1),
       attempts,
       target,
       start: startedAt,
       ringing: rangAt === 0 ? null : rangAt,
       answer: answeredAt === 0 ? null : answeredAt,
       end,
-      durationMs: answeredAt === 0 ? 0 : Math.max(0, end - answeredAt),
+      durationMs: answeredAt === 0 ? 0 : Math.round(this.ports.now() - upSince),
       status,
       endedBy,
       reason,
     };
+  }
+
+  /** The call is at this target from now on. */
+  private move(call: Call, target: string, group: string): void {
+    this.count(call, -1);
+    call.target = target;
+    call.targetGroup = group;
+    this.count(call, 1);
   }
 
   private count(call: Call, step: 1 | -1): void {

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { flat } from "../sip/flat.ts";
+import { addressParam, parseNameAddress } from "../sip/header/name-address.ts";
 import type { Timed } from "../sip/timer/timer-wheel.ts";
 import type { CdrAttempt, EndedBy } from "./cdr.ts";
 
@@ -9,13 +10,14 @@ import type { CdrAttempt, EndedBy } from "./cdr.ts";
 export interface CallFacts {
   /** Ingress peer group. */
   readonly group: string;
-  /** Values of From and To, URI of Contact, Record-Route of those before us, Request-URI; address and port of the sender. */
+  /** Values of From and To, URI of Contact, Record-Route of those before us, Request-URI. */
   readonly from: string;
   readonly to: string;
   readonly contact: string;
   readonly routes: string;
   readonly requested: string;
-  readonly source: string;
+  /** "transport:address:port" of the sender. */
+  readonly place: string;
   readonly cseq: number;
 }
 
@@ -35,6 +37,14 @@ export interface RefreshFacts {
   readonly calleeContact: string;
 }
 
+/** A request inside the dialog, and of a BYE its Reason. */
+export interface SeenRequest {
+  readonly byCaller: boolean;
+  readonly calleeTag: string;
+  readonly cseq: number;
+  readonly bye: boolean;
+  readonly reason: string;
+}
 /** Shared: an array that grows by `push` takes room for seventeen at once, and a call is kept for hours. */
 const NO_ATTEMPTS: readonly CdrAttempt[] = Object.freeze([]);
 
@@ -59,12 +69,16 @@ export class Call implements Timed {
   readonly startedAt: number;
   rangAt = 0;
   answeredAt = 0;
+  /** Monotonic time of the answer: of a call that comes from another node, now less its age. */
+  upSince = 0;
   /** Monotonic: end of the session unless refreshed, and of the call whatever happens. */
   sessionEnds = Number.POSITIVE_INFINITY;
   endsAt = Number.POSITIVE_INFINITY;
   /** Who sent a BYE or CANCEL, and its Reason. */
   hungUpBy: EndedBy | null = null;
   reason = "";
+  /** Callee's tag of a BYE that came before the answer. */
+  earlyByeTag = "";
   /** CSeq number of the INVITE that began it. */
   readonly firstCseq: number;
   /** Last CSeq number of each side. */
@@ -79,8 +93,8 @@ export class Call implements Timed {
   ) {
     this.key = key;
     this.group = facts.group;
-    const { from, to, contact, routes, requested, source } = facts;
-    this.facts = joined([from, to, contact, routes, requested, source]);
+    const { from, to, contact, routes, requested, place } = facts;
+    this.facts = joined([from, to, contact, routes, requested, place]);
     this.firstCseq = facts.cseq;
     this.callerCseq = facts.cseq;
     this.startedAt = parts.startedAt;
@@ -134,12 +148,15 @@ export interface CallDialog {
   /** Comma-separated Route values from us to each side; "" for none. */
   readonly callerRoutes: string;
   readonly calleeRoutes: string;
+  /** "transport:address:port" that the INVITE came from, and that it went to. */
+  readonly callerPlace: string;
+  readonly calleePlace: string;
   readonly callerCseq: number;
   readonly calleeCseq: number;
 }
 
 export function dialogOf(call: Call): CallDialog {
-  const [caller = "", , callerContact = "", callerRoutes = ""] = call.facts.split("\n");
+  const [caller = "", , callerContact = "", callerRoutes = "", , callerPlace = ""] = call.facts.split("\n");
   const [callee = "", calleeContact = "", calleeRoutes = ""] = call.answer.split("\n");
   return {
     callId: callIdOf(call),
@@ -149,9 +166,18 @@ export function dialogOf(call: Call): CallDialog {
     calleeContact,
     callerRoutes,
     calleeRoutes,
+    callerPlace,
+    calleePlace: call.target,
     callerCseq: call.callerCseq,
     calleeCseq: call.calleeCseq,
   };
+}
+
+/** Is it the dialog that was counted as the answer? One whose tag can't be read is every dialog. */
+export function isOfDialog(call: Call, calleeTag: string): boolean {
+  const to = call.answer.slice(0, call.answer.indexOf("\n"));
+  if (to === "") return true;
+  return addressParam(to, parseNameAddress(to, 0, to.length), "tag") === calleeTag;
 }
 
 export function callIdOf(call: Call): string {

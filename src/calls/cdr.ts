@@ -22,8 +22,7 @@ export type EndedBy =
   | "session-timer"
   | "max-duration"
   | "dialog-lost"
-  | "node-stopped"
-  | "unknown";
+  | "node-stopped";
 
 /** Times are milliseconds since the epoch. */
 export interface Cdr {

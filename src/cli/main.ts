@@ -1,4 +1,4 @@
-/** The command line: `tandem run`, `tandem reload`, `tandem config check`, `tandem config schema`. */
+/** The command line: `tandem run`, `tandem reload`, `tandem resolve`, `tandem config check`, `tandem config schema`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
@@ -6,6 +6,8 @@ import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import { CONFIG_JSON_SCHEMA } from "../config/schema.ts";
 import { type ReloadCommand, reload } from "./reload.ts";
+import { type ResolveCommand, resolve } from "./resolve.ts";
+import { type TargetsCommand, targets } from "./targets.ts";
 
 /** What a command line touches; a test passes its own. */
 export interface CliEnvironment {
@@ -80,6 +82,19 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
     .option("--socket <path>", "control socket of the node")
     .option("--json", "the node's answer as JSON on standard output")
     .action(async (options: ReloadCommand) => done(await reload(options, environment)));
+  program
+    .command("resolve")
+    .description(
+      "look the servers of a name up (RFC 3263), with each DNS step; exit code 1 where there are none",
+    )
+    .argument("<name>", "a name or a SIP URI: example.com, sip:example.com;transport=tcp")
+    .option(
+      "-c, --config <file>",
+      "the file whose dns settings and listeners count (default: resolv.conf, all)",
+    )
+    .option("--json", "steps and result as JSON on standard output")
+    .action(async (name: string, options: ResolveCommand) => done(await resolve(name, options, environment)));
+  addTargets(program, environment, done);
   const config = program.command("config").description("check configurations");
   config
     .command("check")
@@ -92,6 +107,34 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
     .description("write the JSON schema of the configuration")
     .action(() => environment.out(`${JSON.stringify(CONFIG_JSON_SCHEMA, null, 2)}\n`));
   return program;
+}
+
+function addTargets(program: Command, environment: CliEnvironment, done: (code: ExitCode) => void): void {
+  const command = (parent: Command, words: string, description: string): Command =>
+    parent
+      .command(words)
+      .description(description)
+      .option("-c, --config <file>", "the file that the node runs with")
+      .option("--node <name>", "name of the node (default: the host name)")
+      .option("--socket <path>", "control socket of the node")
+      .option("--json", "the node's answer as JSON on standard output");
+  const list = command(
+    program,
+    "targets",
+    "show the targets of a running node, with the reason of each state",
+  );
+  list.action(async (options: TargetsCommand) => done(await targets(null, options, environment)));
+  const verbs = {
+    drain: "no new calls; those that are there go on",
+    disable: "no new calls, and no probes",
+    enable: "in service again, as far as its probes allow",
+  } as const;
+  for (const verb of ["drain", "disable", "enable"] as const) {
+    command(list, `${verb} <target>`, `${verbs[verb]}; kept over reloads and restarts`).action(
+      async (target: string, _: TargetsCommand, self: Command) =>
+        done(await targets({ verb, target }, self.optsWithGlobals<TargetsCommand>(), environment)),
+    );
+  }
 }
 
 function check(options: { config: string; json?: true }, environment: CliEnvironment): ExitCode {

@@ -1,19 +1,12 @@
 /** `tandem reload`: tells a running node to read its file again, and says what came of it. */
-import { hostname } from "node:os";
 import { resolve as resolvePath } from "node:path";
 import { askNode } from "../admin/control-client.ts";
 import type { CommandAnswer } from "../admin/handlers.ts";
-import { defaultControlSocket } from "../config/control-socket-path.ts";
 import type { Environment } from "../config/environment.ts";
-import { findControlSocket } from "../config/find-control-socket.ts";
-import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, type ConfigProblem, formatProblem } from "../config/problem.ts";
+import { type NodeChoice, socketOf } from "./node-socket.ts";
 
-/** How the node is found: by its file, its name or its socket; by the name of this host where none is given. */
-export interface ReloadCommand {
-  readonly config?: string;
-  readonly node?: string;
-  readonly socket?: string;
+export interface ReloadCommand extends NodeChoice {
   readonly json?: true;
 }
 
@@ -46,16 +39,6 @@ async function ask(command: ReloadCommand, env: Environment): Promise<CommandAns
     if (error instanceof ConfigError) return { ok: false, error: PROBLEMS, problems: error.problems };
     return { ok: false, error: error instanceof Error ? error.message : String(error) };
   }
-}
-
-function socketOf({ config, node = hostname(), socket }: ReloadCommand, env: Environment): string {
-  if (socket !== undefined) return resolvePath(socket);
-  const owner = { node, env, uid: process.getuid?.() ?? 0 };
-  if (config === undefined) return defaultControlSocket(owner);
-  const found = findControlSocket(config, owner);
-  if (found !== null) return found;
-  loadConfig(config, env); // throws what is wrong with the file, as it has no readable name or socket
-  throw new Error(`${config} does not say which node runs with it: name the node by --node or --socket`);
 }
 
 function report(answer: CommandAnswer, { out, err }: Terminal): void {

@@ -1,12 +1,10 @@
 /** One entry of `identity.aliases`: a domain or an address that is also us, with or without a port. */
 import { bad, type Checked, good } from "./checked.ts";
+import { isDomain } from "./domain.ts";
 import { bracketed, canonicalAddress } from "./ip-address.ts";
 import { portNumber } from "./listen-address.ts";
 
 const SHAPE = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/;
-/** RFC 3261 §25.1 hostname, each label at most 63 characters. */
-const DOMAIN =
-  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\.?$/;
 
 /** @returns the host as it stands in a URI (lower case, IPv6 in brackets), then `:port` where one was given */
 export function checkAlias(text: string): Checked<string> {
@@ -32,5 +30,5 @@ function checkHost(text: string): string | null {
   const address = canonicalAddress(text.startsWith("[") ? text.slice(1, -1) : text);
   if (address !== null) return bracketed(address);
   const domain = text.toLowerCase();
-  return DOMAIN.test(domain) ? domain : null;
+  return isDomain(domain) ? domain : null;
 }

@@ -1,10 +1,20 @@
 /** A file that passed every check, in the form that the node uses. */
-import type { Config, FailoverConfig, GroupConfig, RouteConfig, TargetConfig } from "./config.ts";
+import type {
+  Config,
+  DnsConfig,
+  FailoverConfig,
+  GroupConfig,
+  HealthConfig,
+  ProbeConfig,
+  RouteConfig,
+  TargetConfig,
+} from "./config.ts";
 import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
 import { hostNetwork } from "./ip-address.ts";
 import type { CheckedConfig } from "./schema.ts";
+import { defaultStateDirectory } from "./state-directory.ts";
 
 type CheckedGroup = CheckedConfig["groups"][string];
 type CheckedRoute = CheckedConfig["routes"][number];
@@ -36,16 +46,31 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
       maxCalls: limits.maxCalls ?? null,
       maxCallsPerSecond: limits.maxCallsPerSecond ?? null,
     },
-    calls: { maxDurationMs: checked.calls.maxDuration },
+    dns: buildDns(checked.dns),
+    calls: { setupTimeoutMs: checked.calls.setupTimeout, maxDurationMs: checked.calls.maxDuration },
     cdr: { file: checked.cdr.file ?? null, bufferBytes: checked.cdr.bufferBytes },
     overload: {
       loopDelayMs: overload.loopDelay,
-      queueBytes: overload.queueBytes,
+      queueBytes: overload.queueBytes ?? null,
       retryAfterS: Math.ceil(overload.retryAfter / 1_000),
     },
+    state: { directory: checked.state.directory ?? defaultStateDirectory({ ...defaults, node }) },
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     log: checked.log,
   });
+}
+
+function buildDns(dns: CheckedConfig["dns"]): DnsConfig {
+  return {
+    servers: dns.servers,
+    timeoutMs: dns.timeout ?? null,
+    attempts: dns.attempts ?? null,
+    minTtlMs: dns.minTtl,
+    maxTtlMs: dns.maxTtl,
+    negativeTtlMs: dns.negativeTtl,
+    staleForMs: dns.staleFor,
+    firstAnswerWithinMs: dns.firstAnswerWithin,
+  };
 }
 
 function buildGroup(name: string, group: CheckedGroup): GroupConfig {
@@ -54,17 +79,50 @@ function buildGroup(name: string, group: CheckedGroup): GroupConfig {
   return {
     name,
     targets,
-    sources: group.sources ?? [...new Set(targets.map((target) => hostNetwork(target.address)))],
+    sources: group.sources ?? [
+      ...new Set(targets.flatMap(({ host, numeric }) => (numeric ? [hostNetwork(host)] : []))),
+    ],
+    sourcesByName: group.sources === undefined,
     balance: group.balance,
     failover: {
       noAnswerAfterMs: noAnswerAfter,
       noProgressAfterMs: noProgressAfter,
-      on: expandCodes(on),
+      on: expandCodes(on).filter((code) => !NEVER_FAILOVER.has(code)),
       afterProgress,
       maxAttempts,
     },
+    probe: buildProbe(group.probe),
+    health: buildHealth(group.health),
     maxCalls: group.maxCalls ?? null,
     maxCallsPerSecond: group.maxCallsPerSecond ?? null,
+  };
+}
+
+function buildProbe(probe: CheckedGroup["probe"]): ProbeConfig {
+  const { enabled, interval, fastInterval, timeout, fall, rise, downOn } = probe;
+  return {
+    enabled,
+    intervalMs: interval,
+    fastIntervalMs: fastInterval,
+    timeoutMs: timeout,
+    fall,
+    rise,
+    downOn: expandCodes(downOn),
+  };
+}
+
+function buildHealth(health: CheckedGroup["health"]): HealthConfig {
+  const { passive, earlyRecovery, flaps, panic } = health;
+  return {
+    passive,
+    retryAfterMaxMs: health.retryAfterMax,
+    earlyRecovery,
+    slowStartMs: health.slowStart,
+    flaps,
+    flapWindowMs: health.flapWindow,
+    holdDownMs: health.holdDown,
+    holdDownMaxMs: health.holdDownMax,
+    panic,
   };
 }
 
@@ -98,20 +156,20 @@ function buildRouteFailover(failover: CheckedRoute["failover"]): Partial<Failove
   return {
     ...(noAnswerAfter === undefined ? {} : { noAnswerAfterMs: noAnswerAfter }),
     ...(noProgressAfter === undefined ? {} : { noProgressAfterMs: noProgressAfter }),
-    ...(on === undefined ? {} : { on: expandCodes(on) }),
+    ...(on === undefined ? {} : { on: expandCodes(on).filter((code) => !NEVER_FAILOVER.has(code)) }),
     ...(afterProgress === undefined ? {} : { afterProgress }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
   };
 }
 
-/** Classes written out, less the codes that never lead on. */
+/** Classes written out, ascending. */
 function expandCodes(codes: readonly CheckedCode[]): number[] {
   const expanded = codes.flatMap((code) =>
     typeof code === "number"
       ? [code]
       : Array.from({ length: 100 }, (_, index) => Number(code[0]) * 100 + index),
   );
-  return [...new Set(expanded)].filter((code) => !NEVER_FAILOVER.has(code)).sort((a, b) => a - b);
+  return [...new Set(expanded)].sort((a, b) => a - b);
 }
 
 function asList(value: string | string[]): string[] {

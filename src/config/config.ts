@@ -19,9 +19,11 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly timers: TimersConfig;
   readonly limits: LimitsConfig;
+  readonly dns: DnsConfig;
   readonly calls: CallsConfig;
   readonly cdr: CdrConfig;
   readonly overload: OverloadConfig;
+  readonly state: StateConfig;
   readonly control: ControlConfig;
   readonly log: { readonly level: LogLevel };
 }
@@ -43,10 +45,14 @@ export interface IdentityConfig {
 export interface GroupConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
-  /** Networks with their prefix length, in canonical spelling. Filled from the targets where the file says nothing. */
+  /** Networks with their prefix length, in canonical spelling. Filled from numeric targets where the file says nothing. */
   readonly sources: readonly string[];
+  /** The file names no sources: every address behind the names of its targets speaks as the group, too. */
+  readonly sourcesByName: boolean;
   readonly balance: Balance;
   readonly failover: FailoverConfig;
+  readonly probe: ProbeConfig;
+  readonly health: HealthConfig;
   /** Calls to its targets, at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
   readonly maxCallsPerSecond: number | null;
@@ -55,16 +61,17 @@ export interface GroupConfig {
 export interface TargetConfig {
   /** As written. */
   readonly uri: string;
-  readonly transport: TransportConfig;
-  /** Canonical, IPv6 without brackets. */
-  readonly address: string;
+  /** A canonical address, IPv6 without brackets, or a lower-case name. */
+  readonly host: string;
+  readonly numeric: boolean;
+  /** 0: the URI names none. */
   readonly port: number;
-  /** 0..65535, lower is tried first. */
+  /** null: the URI names none (RFC 3263 §4.1, RFC 3261 §18.1.1). */
+  readonly transport: TransportConfig | null;
+  /** 0..65535, lower is tried first; the priorities of a name's SRV records order within it. */
   readonly priority: number;
-  /** 0..65535, higher is likelier. */
+  /** 0..65535, higher is likelier; shared out among a name's addresses by their SRV weights. */
   readonly weight: number;
-  /** The URI names no transport (RFC 3261 §18.1.1). */
-  readonly mayUseTcp: boolean;
   /** Calls at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
   readonly maxCallsPerSecond: number | null;
@@ -81,6 +88,40 @@ export interface FailoverConfig {
   readonly afterProgress: boolean;
   /** Targets of this group that one call may try. */
   readonly maxAttempts: number;
+}
+
+/** OPTIONS to the targets of a group. */
+export interface ProbeConfig {
+  readonly enabled: boolean;
+  /** Between the starts of two probes; timeoutMs <= fastIntervalMs <= intervalMs. */
+  readonly intervalMs: number;
+  /** The same while a target is failing or recovering. */
+  readonly fastIntervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until down, successes in a row until up. */
+  readonly fall: number;
+  readonly rise: number;
+  /** Received codes that count as failures, ascending. */
+  readonly downOn: readonly number[];
+}
+
+/** What is made of that which probes and calls show. */
+export interface HealthConfig {
+  /** Do calls count, too? */
+  readonly passive: boolean;
+  /** At most so much of a Retry-After is honoured. */
+  readonly retryAfterMaxMs: number;
+  /** May probes bring a target back before its Retry-After is over? */
+  readonly earlyRecovery: boolean;
+  /** Until a target that came back has its whole weight. */
+  readonly slowStartMs: number;
+  /** Held down when it went down so often within the window, for longer each time up to the bound; 0: never. */
+  readonly flaps: number;
+  readonly flapWindowMs: number;
+  readonly holdDownMs: number;
+  readonly holdDownMaxMs: number;
+  /** Are targets that are down tried where no other is left? */
+  readonly panic: boolean;
 }
 
 export interface RouteConfig {
@@ -131,7 +172,31 @@ export interface LimitsConfig {
   readonly maxCallsPerSecond: number | null;
 }
 
+export interface DnsConfig {
+  /** Asked in this order; empty: those of resolv.conf. */
+  readonly servers: readonly DnsServerConfig[];
+  /** Of one try at one server, and rounds over all of them; null: as resolv.conf says. */
+  readonly timeoutMs: number | null;
+  readonly attempts: number | null;
+  /** Bounds on how long an answer is used without asking again. */
+  readonly minTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly negativeTtlMs: number;
+  /** How long an expired answer is used while no server gives a new one. */
+  readonly staleForMs: number;
+  /** How long a call waits for a name that was never asked for. */
+  readonly firstAnswerWithinMs: number;
+}
+
+export interface DnsServerConfig {
+  /** Canonical, IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface CallsConfig {
+  /** From an INVITE to a target that rings or answers. */
+  readonly setupTimeoutMs: number;
   /** From the answer; then the call is ended by a BYE to both sides. */
   readonly maxDurationMs: number;
 }
@@ -146,9 +211,14 @@ export interface CdrConfig {
 /** Bounds beyond which new calls are refused. */
 export interface OverloadConfig {
   readonly loopDelayMs: number;
-  /** Bytes that wait in the receive queue. */
-  readonly queueBytes: number;
+  /** Bytes that wait in the receive queue; null: what suits the buffer that the kernel gives. */
+  readonly queueBytes: number | null;
   readonly retryAfterS: number;
+}
+
+export interface StateConfig {
+  /** Absolute path. */
+  readonly directory: string;
 }
 
 export interface ControlConfig {

@@ -7,12 +7,13 @@ import type { ListenConfig } from "./config.ts";
 import type { ConfigDocument, Fault } from "./document.ts";
 import { parseDuration } from "./duration.ts";
 import { describeFound, valueAt } from "./found.ts";
-import { familyOf, isWildcard } from "./ip-address.ts";
+import { checkHealthTimes } from "./health-check.ts";
+import { bracketed, familyOf, isWildcard } from "./ip-address.ts";
 import { checkListen } from "./listen-address.ts";
 import { asList, asMap, type GroupOutline, outline, type Report } from "./outline.ts";
 import type { KeyPath } from "./problem.ts";
 import { routeFaults } from "./route-check.ts";
-import { targetId } from "./target-uri.ts";
+import { placeNamed, type TargetAddress } from "./target-uri.ts";
 
 /** All faults between keys. */
 export function crossFaults(document: ConfigDocument): Fault[] {
@@ -29,6 +30,7 @@ export function crossFaults(document: ConfigDocument): Fault[] {
   checkSources(groups, { document, report });
   routeFaults(data, groups, { document, report });
   checkTimers(data, report);
+  checkTtls(data, report);
   checkDoubles(data, ["identity", "aliases"], report);
   checkDoubles(data, ["identity", "secret"], report);
   return faults;
@@ -79,36 +81,38 @@ function checkGroup(
       remedy: "add targets (where its calls go) or sources (who speaks as the group)",
     });
   }
+  checkHealthTimes(data, path, report);
   const seen = new Set<string>();
   for (const target of group.targets) {
-    const { transport, address, port } = target.address;
-    const id = targetId(target.address);
-    if (seen.has(id)) {
+    const place = placeNamed(target.address);
+    if (seen.has(place)) {
       report(target.path, {
         expected: "each target once in a group",
         remedy: "remove one of the two, or set its weight",
       });
     }
-    seen.add(id);
-    if (
-      listeners.some((own) => own.transport === transport && own.address === address && own.port === port)
-    ) {
+    seen.add(place);
+    if (listeners.some((own) => place === `${own.transport}:${bracketed(own.address)}:${own.port}`)) {
       report(target.path, {
         expected: "another machine than this one",
         remedy: "the address is one of `listen`: calls would run in a circle",
       });
     }
-    const usable = listeners.some(
-      (own) => own.transport === transport && familyOf(own.address) === familyOf(address),
-    );
-    if (!usable && listeners.length > 0) {
-      const family = familyOf(address) === 4 ? "IPv4" : "IPv6";
+    if (listeners.length > 0 && !listeners.some((own) => mayReach(own, target.address))) {
+      const { host, numeric, transport } = target.address;
+      const address = numeric ? `an ${familyOf(host) === 4 ? "IPv4" : "IPv6"} address` : "an address";
       report(target.path, {
         expected: "a target that one of the addresses in `listen` can reach",
-        remedy: `add an ${family} address with ${transport}:// to listen`,
+        remedy: `add ${address} with ${transport ?? "udp"}:// to listen`,
       });
     }
   }
+}
+
+/** A name without a transport may turn out to be reached by any listener. */
+function mayReach(own: ListenConfig, { host, numeric, transport }: TargetAddress): boolean {
+  if (!numeric) return transport === null || own.transport === transport;
+  return own.transport === (transport ?? "udp") && familyOf(own.address) === familyOf(host);
 }
 
 /** Two groups with the same network: nobody could say which of them speaks. A narrower network inside a wider one is fine. */
@@ -161,6 +165,15 @@ function checkTimers(data: unknown, report: Report): void {
       remedy: "t2 is where the doubling of t1 ends (RFC 3261 §17.1.2.2)",
     });
   }
+}
+
+function checkTtls(data: unknown, report: Report): void {
+  const [minTtl = "1s", maxTtl = "1h"] = [valueAt(data, ["dns", "minTtl"]), valueAt(data, ["dns", "maxTtl"])];
+  const ms = (text: unknown): number | null => (typeof text === "string" ? parseDuration(text.trim()) : null);
+  const [least, most] = [ms(minTtl), ms(maxTtl)];
+  if (least === null || most === null || least <= most) return;
+  const path: KeyPath = ["dns", valueAt(data, ["dns", "maxTtl"]) === undefined ? "minTtl" : "maxTtl"];
+  report(path, { expected: "maxTtl no shorter than minTtl", remedy: "raise maxTtl or lower minTtl" });
 }
 
 function checkDoubles(data: unknown, path: KeyPath, report: Report): void {

@@ -1,5 +1,6 @@
 /** The shape of a group: targets, sources, balance, failover. */
 import { z } from "zod";
+import { healthSchema, probeSchema } from "./health-schema.ts";
 import { checkNetwork } from "./ip-address.ts";
 import { duration, flag, keys, listOf, oneOf, readBy, whole, word } from "./scalar.ts";
 import { maxCalls, maxCallsPerSecond } from "./service-schema.ts";
@@ -76,7 +77,9 @@ export const routeFailoverSchema = keys(
 const targetUri = readBy(checkTargetUri, { expected: TARGET_EXPECTED, example: "sip:10.1.0.11" });
 const targetKeys = keys(
   {
-    uri: targetUri.describe("Where it is: a numeric address, with port and ;transport= where they differ."),
+    uri: targetUri.describe(
+      "Where it is: a domain name (RFC 3263 finds its addresses) or a numeric address, with port and ;transport= where they differ.",
+    ),
     priority: whole({ min: 0, max: 65_535, example: 1 })
       .default(PRIORITY_DEFAULT)
       .describe("Lower is tried first, as in SRV."),
@@ -113,6 +116,8 @@ export const groupSchema = keys(
       .default("weighted")
       .describe("Order of the targets of one priority."),
     failover: failover.prefault({}).describe("When a call goes on to the next target."),
+    probe: probeSchema.prefault({}).describe("How its targets are asked whether they are well: OPTIONS."),
+    health: healthSchema.prefault({}).describe("What is made of the answers, and of calls."),
     maxCalls: maxCalls("to the targets of the group"),
     maxCallsPerSecond: maxCallsPerSecond("to the targets of the group"),
   },

@@ -12,10 +12,7 @@ const LATER_KEYS: readonly LaterKey[] = [
   { at: ["redis"], what: "replication through Redis" },
   { at: ["role"], what: "hooks at a change of role" },
   { at: ["admin"], what: "the admin API" },
-  { at: ["dns"], what: "DNS: targets are numeric addresses" },
   { at: ["tls"], what: "TLS" },
-  { at: ["probe"], what: "probing of targets" },
-  { at: ["groups", "*", "probe"], what: "probing of targets" },
 ];
 
 /** @returns what the key is for, where a later version will have it; else null */

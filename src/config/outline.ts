@@ -36,7 +36,8 @@ export function outline(data: unknown, name: string): GroupOutline {
   });
   const given = valueAt(data, [...path, "sources"]);
   if (given === undefined) {
-    const networks = new Map(targets.map((target) => [hostNetwork(target.address.address), target.path]));
+    const numeric = targets.filter((target) => target.address.numeric);
+    const networks = new Map(numeric.map((target) => [hostNetwork(target.address.host), target.path]));
     const sources = [...networks].map(([network, own]) => ({ path: own, network, implied: true }));
     return { name, targets, targetCount: entries.length, sources, mute: entries.length === 0 };
   }

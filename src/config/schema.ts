@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { checkAlias } from "./alias.ts";
 import { bad, type Checked, good } from "./checked.ts";
+import { dnsSchema } from "./dns-schema.ts";
 import { groupNameSchema, groupSchema, routeFailoverSchema } from "./group-schema.ts";
 import { checkListen, LISTEN_EXPECTED } from "./listen-address.ts";
 import { checkNumberPattern } from "./number-pattern.ts";
@@ -13,6 +14,7 @@ import {
   maxCalls,
   maxCallsPerSecond,
   overloadSchema,
+  stateSchema,
 } from "./service-schema.ts";
 
 /** Bounds on the lists of a file: far above any network that one node serves. */
@@ -186,9 +188,11 @@ export const configSchema = keys(
       .describe("The first that matches is taken; a call that none matches is refused."),
     timers: timers.prefault({}).describe("Timers of RFC 3261."),
     limits: limits.prefault({}).describe("Everything has a limit."),
+    dns: dnsSchema.prefault({}).describe("How names are resolved."),
     calls: callsSchema.prefault({}).describe("Calls that are up."),
     cdr: cdrSchema.prefault({}).describe("Call records."),
     overload: overloadSchema.prefault({}).describe("When new calls are refused to keep those that are up."),
+    state: stateSchema.prefault({}).describe("What outlives the node."),
     control: controlSchema.prefault({}).describe("How commands reach the node."),
     log: keys(
       {

@@ -2,6 +2,7 @@
 import { bad, type Checked, good } from "./checked.ts";
 import { checkSocketPath } from "./control-socket-path.ts";
 import { duration, keys, readBy, whole } from "./scalar.ts";
+import { checkStateDirectory } from "./state-directory.ts";
 
 /** PATH_MAX of Linux, less its NUL. */
 const PATH_BYTES_MAX = 4_095;
@@ -26,11 +27,16 @@ export function maxCallsPerSecond(of: string) {
 
 export const callsSchema = keys(
   {
+    setupTimeout: duration({ min: "1s", max: "10m", example: "60s" })
+      .prefault("60s")
+      .describe(
+        "From an INVITE to a target that rings or answers, over all targets that are tried; then the caller gets the best answer there is.",
+      ),
     maxDuration: duration({ min: "1s", max: "168h", example: "12h" })
       .prefault("12h")
       .describe("A call that is up for so long is ended with a BYE to both sides."),
   },
-  "a map with maxDuration",
+  "a map with setupTimeout and maxDuration",
 );
 
 const filePath = readBy(
@@ -62,13 +68,25 @@ export const overloadSchema = keys(
       .prefault("100ms")
       .describe("New calls are refused while the event loop is later than this."),
     queueBytes: whole({ min: 16_384, max: 67_108_864, example: 524_288 })
-      .default(524_288)
+      .optional()
       .describe("New calls are refused while more bytes than this wait in the receive queue."),
     retryAfter: duration({ min: "1s", max: "1h", example: "5s" })
       .prefault("5s")
       .describe("Retry-After of a refused call, in whole seconds."),
   },
   "a map of overload keys",
+);
+
+export const stateSchema = keys(
+  {
+    directory: readBy(checkStateDirectory, {
+      expected: "the absolute path of a directory",
+      example: "/var/lib/tandem/edge-a",
+    })
+      .optional()
+      .describe("Where the node keeps what outlives it. Default: a path made of the node's name."),
+  },
+  "a map with directory",
 );
 
 export const controlSchema = keys(

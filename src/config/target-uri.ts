@@ -1,21 +1,24 @@
 /**
- * The URI of a target: "sip:10.1.0.11", "sip:192.0.2.20:5080;transport=tcp". Read here and not by the SIP parser,
+ * The URI of a target: "sip:trunk.carrier.example", "sip:192.0.2.20:5080;transport=tcp". Read here and not by the SIP parser,
  * as a target is allowed much less than a URI is, and each refusal has words of its own.
  */
 import { bad, type Checked, good } from "./checked.ts";
 import type { TransportConfig } from "./config.ts";
+import { isDomain } from "./domain.ts";
 import { bracketed, canonicalAddress, isUsableAddress, isWildcard } from "./ip-address.ts";
 import { portNumber, SIP_PORT } from "./listen-address.ts";
 
-/** Where a target's URI leads. */
+/** What a target's URI says of where it is; the rest is found by RFC 3263. */
 export interface TargetAddress {
   /** As written, without blanks around it. */
   readonly uri: string;
-  readonly transport: TransportConfig;
-  readonly address: string;
+  /** A canonical address, IPv6 without brackets, or a lower-case name without the dot of the root. */
+  readonly host: string;
+  readonly numeric: boolean;
+  /** 0: none named. */
   readonly port: number;
-  /** The URI names no transport: a request too large for UDP may go by TCP (RFC 3261 §18.1.1). */
-  readonly mayUseTcp: boolean;
+  /** null: none named. */
+  readonly transport: TransportConfig | null;
 }
 
 export const TARGET_EXPECTED = "a SIP URI such as sip:10.1.0.11 or sip:192.0.2.20:5080;transport=tcp";
@@ -23,12 +26,13 @@ export const TARGET_EXPECTED = "a SIP URI such as sip:10.1.0.11 or sip:192.0.2.2
 const SHAPE = /^(\[[^\]]*\]|[^:;?[\]]*)(?::([^;?]*))?((?:;[^;?]*)*)$/;
 const TRANSPORTS_LATER: ReadonlySet<string> = new Set(["tls", "ws", "wss", "sctp"]);
 
-/** The id of a target: equal for equal transport, address and port. */
-export function targetId(target: Pick<TargetAddress, "transport" | "address" | "port">): string {
-  return `${target.transport}:${bracketed(target.address)}:${target.port}`;
+/** Equal for two URIs that lead to the same place, as far as that can be told without a resolver. */
+export function placeNamed({ host, numeric, port, transport }: TargetAddress): string {
+  if (!numeric) return `${transport ?? ""}:${host}:${port}`;
+  return `${transport ?? "udp"}:${bracketed(host)}:${port === 0 ? SIP_PORT : port}`;
 }
 
-/** Reads the URI of a target. Numeric hosts only: names need the resolver of a later version. */
+/** Reads the URI of a target. */
 export function checkTargetUri(text: string): Checked<TargetAddress> {
   const scheme = /^([a-z]+):/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === "sips") return bad("a sip: URI", "sips and TLS are not in this version yet: use sip:");
@@ -46,36 +50,32 @@ export function checkTargetUri(text: string): Checked<TargetAddress> {
   const match = SHAPE.exec(rest);
   if (match === null) return bad(TARGET_EXPECTED, "put an IPv6 address in brackets: sip:[2001:db8::1]:5060");
   const [, host = "", portText, params = ""] = match;
-  const address = checkHost(host);
-  if (!address.ok) return address;
-  const port = portText === undefined ? SIP_PORT : portNumber(portText);
+  const checked = checkHost(host);
+  if (!checked.ok) return checked;
+  const port = portText === undefined ? 0 : portNumber(portText);
   if (port === null) return bad("a port from 1 to 65535", `write sip:${host}:5060, or leave the port out`);
   const transport = checkTransport(params);
   if (!transport.ok) return transport;
-  const named = transport.value;
-  return good({
-    uri: text,
-    transport: named ?? "udp",
-    address: address.value,
-    port,
-    mayUseTcp: named === null,
-  });
+  return good({ uri: text, ...checked.value, port, transport: transport.value });
 }
 
-function checkHost(host: string): Checked<string> {
+function checkHost(host: string): Checked<Pick<TargetAddress, "host" | "numeric">> {
   const inner = host.startsWith("[") ? host.slice(1, -1) : host;
   const address = canonicalAddress(inner);
   if (address === null) {
-    return /^[\w.-]*[a-z][\w.-]*$/i.test(host)
-      ? bad("a numeric address", "DNS names are not in this version yet: write the IP address")
-      : bad("a numeric address", "mend the address: four numbers from 0 to 255, or IPv6 in brackets");
+    const name = host.toLowerCase();
+    if (isDomain(name)) return good({ host: name.replace(/\.$/, ""), numeric: false });
+    return bad(
+      "an address or a domain name",
+      "mend it: four numbers from 0 to 255, IPv6 in brackets, or a name of letters, digits and hyphens parted by dots",
+    );
   }
   if (inner.includes(":") && !address.includes(":"))
     return bad("an IPv4 address as IPv4", `write sip:${address}`);
   if (isWildcard(address) || !isUsableAddress(address)) {
     return bad("the address of one machine", "a wildcard, multicast or broadcast address can't be called");
   }
-  return good(address);
+  return good({ host: address, numeric: true });
 }
 
 /** @returns null where the URI names no transport */

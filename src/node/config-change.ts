@@ -1,6 +1,6 @@
 /** What differs between the configuration that runs and a new one, and how much of it can be had without a restart. */
 import { isDeepStrictEqual } from "node:util";
-import type { Config, ListenConfig } from "../config/config.ts";
+import type { Config, ListenConfig, TargetConfig } from "../config/config.ts";
 import { bracketed, familyOf } from "../config/ip-address.ts";
 
 export interface ConfigChange {
@@ -15,7 +15,14 @@ export interface ConfigChange {
 type Section = keyof Config;
 
 /** Sections that stay as they are while the node runs. */
-const FIXED_SECTIONS: ReadonlySet<Section> = new Set<Section>(["node", "listen", "cdr", "control"]);
+const FIXED_SECTIONS: ReadonlySet<Section> = new Set<Section>([
+  "node",
+  "listen",
+  "dns",
+  "cdr",
+  "state",
+  "control",
+]);
 /** Limits that the calls are held to; the rest belong to sockets that are open. */
 const CHANGING_LIMITS: ReadonlySet<string> = new Set(["maxCalls", "maxCallsPerSecond"]);
 
@@ -28,7 +35,9 @@ export function compareConfigs(current: Config, next: Config): ConfigChange {
     ...next,
     node: current.node,
     listen: current.listen,
+    dns: current.dns,
     cdr: current.cdr,
+    state: current.state,
     control: current.control,
     limits: {
       ...current.limits,
@@ -52,14 +61,16 @@ export function unreachableTarget({ listen, groups }: Config): string | null {
   for (const { name, targets } of groups) {
     const lost = targets.find((target) => !listen.some((own) => reaches(own, target)));
     if (lost === undefined) continue;
-    const { transport, address } = lost;
-    return `groups.${name}: ${bracketed(address)} needs a listener of ${transport} over IPv${familyOf(address)}, and a new listener needs a restart`;
+    const transport = lost.transport ?? "udp";
+    const over = lost.numeric ? ` over IPv${familyOf(lost.host)}` : "";
+    return `groups.${name}: ${bracketed(lost.host)} needs a listener of ${transport}${over}, and a new listener needs a restart`;
   }
   return null;
 }
 
-function reaches(own: ListenConfig, target: Pick<ListenConfig, "transport" | "address">): boolean {
-  return own.transport === target.transport && familyOf(own.address) === familyOf(target.address);
+function reaches(own: ListenConfig, { host, numeric, transport }: TargetConfig): boolean {
+  if (!numeric) return transport === null || own.transport === transport;
+  return own.transport === (transport ?? "udp") && familyOf(own.address) === familyOf(host);
 }
 
 function isFixed(key: string, current: Config, next: Config): boolean {

@@ -25,7 +25,9 @@ export interface ReloadOptions {
    * Builds everything that the configuration needs, and changes nothing yet: it may throw, and then nothing has changed.
    * @returns what puts it into use; it must not throw
    */
-  prepare(next: Config): () => void;
+  prepare(next: Config): Promise<() => void>;
+  /** What else the control socket answers. */
+  readonly commands?: CommandHandlers;
   /** Default: in a thread. */
   load?(file: string, env: Environment): Promise<Loaded>;
 }
@@ -85,7 +87,7 @@ export class Reloader {
       const { changed, needsRestart, effective } = compareConfigs(this.current, loaded.config);
       const lost = unreachableTarget(effective);
       if (lost !== null) return this.refused(lost);
-      prepare(effective)();
+      (await prepare(effective))();
       this.current = effective;
       log.info({ file: this.file, changed, needsRestart }, "reloaded");
       return { ...this.answer(), ok: true, changed, needsRestart };
@@ -124,7 +126,10 @@ export interface Installed {
  */
 export async function installReload(options: ReloadOptions): Promise<Installed> {
   const reloader = new Reloader(options);
-  const handlers: CommandHandlers = new Map([["reload", (request) => reloader.onCommand(request)]]);
+  const handlers: CommandHandlers = new Map([
+    ...(options.commands ?? []),
+    ["reload", (request) => reloader.onCommand(request)],
+  ]);
   const socket = await openControlSocket({ path: options.current.control.socket, handlers });
   const onSignal = (): void => void reloader.reload();
   process.on("SIGHUP", onSignal);

@@ -1,19 +1,14 @@
 /** Composition root: builds the edges, hands them to the core, and runs until it is told to stop. */
-import { randomBytes } from "node:crypto";
 import { pino } from "pino";
-import { callLimits } from "../calls/call-limits.ts";
-import { CallTable } from "../calls/call-table.ts";
+import { targetCommands } from "../admin/target-commands.ts";
 import type { Config } from "../config/config.ts";
-import { SipProxy } from "../proxy/proxy.ts";
-import type { TransportHandlers, Transports } from "../transport/flow.ts";
+import type { SipProxy } from "../proxy/proxy.ts";
+import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
-import { CdrFile } from "./cdr-file.ts";
-import { OverloadWatch } from "./overload.ts";
+import { Engine } from "./engine.ts";
 import { installReload } from "./reload.ts";
-import { partsOf } from "./running-config.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
-import { WatchedTargets } from "./watched-targets.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
@@ -39,7 +34,9 @@ export async function runNode(config: Config, options: { file: string }): Promis
   try {
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
-    const node = build(config, { transports, clock, log });
+    const node = new Engine(config, { transports, clock, log });
+    undo.push(() => node.targets.close());
+    await node.begin();
     proxy = node.proxy;
     undo.push(() => node.overload.stop());
     const reload = await installReload({
@@ -48,6 +45,7 @@ export async function runNode(config: Config, options: { file: string }): Promis
       log,
       current: config,
       prepare: (next) => node.prepare(next),
+      commands: targetCommands(node.targets),
     });
     for (const warning of transports.warnings) log.warn(warning);
     log.info({ file: options.file, listen: transports.listeners, pid: process.pid }, "ready");
@@ -57,8 +55,9 @@ export async function runNode(config: Config, options: { file: string }): Promis
     await untilStopped(log, proxy);
     clearInterval(counters);
     await reload.close();
+    node.targets.close();
     await transports.close();
-    node.closeCalls();
+    node.calls.close();
     await node.cdrs?.close();
     node.overload.stop();
     clock.stop();
@@ -68,68 +67,4 @@ export async function runNode(config: Config, options: { file: string }): Promis
     for (const step of undo.reverse()) step();
     throw error;
   }
-}
-
-interface Edges {
-  readonly transports: Transports;
-  readonly clock: SystemClock;
-  readonly log: pino.Logger;
-}
-
-/** The core and what follows it, wired. */
-function build(config: Config, { transports, clock, log }: Edges) {
-  const cdrs = cdrFileOf(config, { clock, log });
-  const calls = new CallTable({
-    wheel: clock.wheel,
-    wall: () => Date.now(),
-    node: config.node,
-    maxDurationMs: config.calls.maxDurationMs,
-    write: (cdr) => cdrs?.write(cdr),
-    hangUp: (ends) => proxy.hangUp(ends),
-  });
-  const source = { listeners: transports.listeners, calls, ownSecret: randomBytes(32).toString("base64url") };
-  if (config.identity.secret.length === 0) {
-    log.warn("no identity.secret: calls that are up will not survive a restart of this node");
-  }
-  const parts = partsOf(config, source);
-  const proxy = new SipProxy({
-    ...parts,
-    transports,
-    wheel: clock.wheel,
-    now: () => clock.now(),
-    log,
-    calls,
-  });
-  const watched = new WatchedTargets(transports, clock);
-  let retryAfterS = config.overload.retryAfterS;
-  const overload = new OverloadWatch(config.overload, transports.listeners, (share) => {
-    proxy.shed(share, retryAfterS);
-    log.warn({ share }, share > 0 ? "overload: new calls are refused" : "overload is over");
-  });
-  const follow = (to: Config, { router, identity }: typeof parts): void => {
-    calls.configure({ limits: callLimits(to), maxDurationMs: to.calls.maxDurationMs });
-    overload.configure(to.overload);
-    retryAfterS = to.overload.retryAfterS;
-    watched.follow(router.targets(), identity);
-  };
-  follow(config, parts);
-  const prepare = (next: Config): (() => void) => {
-    const prepared = partsOf(next, source);
-    return () => {
-      proxy.reconfigure(prepared);
-      follow(next, prepared);
-      log.level = next.log.level;
-    };
-  };
-  const counters = (): object => ({
-    counters: { ...proxy.status().counters, ...transports.counters },
-    calls: calls.size,
-    cdr: cdrs?.stats,
-  });
-  return { proxy, cdrs, overload, prepare, counters, closeCalls: () => calls.close() };
-}
-
-function cdrFileOf({ cdr }: Config, parts: { clock: SystemClock; log: pino.Logger }): CdrFile | null {
-  if (cdr.file === null) return null;
-  return new CdrFile({ file: cdr.file, bufferBytes: cdr.bufferBytes, ...parts });
 }

@@ -1,7 +1,7 @@
 /** The parts of a node that follow its configuration while it runs. */
-import type { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
 import { Identity } from "../proxy/identity.ts";
+import type { TargetKnowledge } from "../routing/group-targets.ts";
 import { Router } from "../routing/router.ts";
 import { mix32 } from "../sip/signing/mix.ts";
 import { type TimerSettings, timersFrom } from "../sip/transaction/timer-settings.ts";
@@ -15,25 +15,27 @@ export interface RunningParts {
   readonly secrets: readonly string[];
   readonly timers: TimerSettings;
   readonly timerCMs: number;
+  readonly setupTimeoutMs: number;
 }
 
 /** What the parts need and what no reload replaces. */
 export interface PartsSource {
   readonly listeners: readonly ListenerAddress[];
-  readonly calls: Pick<CallTable, "callsOn">;
+  readonly knowledge: TargetKnowledge;
   /** Of a configuration that names none: drawn once, at the start. */
   readonly ownSecret: string;
 }
 
 /** Builds the parts; nothing is in use yet. */
-export function partsOf(config: Config, { listeners, calls, ownSecret }: PartsSource): RunningParts {
+export function partsOf(config: Config, { listeners, knowledge, ownSecret }: PartsSource): RunningParts {
   const secrets = config.identity.secret.length > 0 ? config.identity.secret : [ownSecret];
   return {
-    router: new Router(config, { draw: drawFor(secrets), callsOn: (target) => calls.callsOn(target) }),
+    router: new Router(config, { ...knowledge, draw: drawFor(secrets) }),
     identity: new Identity(listeners, config.identity.aliases),
     secrets,
     timers: timersFrom(config.timers),
     timerCMs: config.timers.cMs,
+    setupTimeoutMs: config.calls.setupTimeoutMs,
   };
 }
 

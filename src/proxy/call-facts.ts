@@ -6,12 +6,15 @@ import { SipParseError } from "../sip/message/parse-error.ts";
 import { parseMessage, type SipMessage } from "../sip/message/sip-message.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { LedgerAnswer, LedgerFacts, LedgerRefresh } from "./call-ledger.ts";
+import { placeOf } from "./core.ts";
 import type { Identity } from "./identity.ts";
 import { remoteOf } from "./own-message.ts";
 import type { ResponseContext } from "./response-context.ts";
 
 /** Longest session interval that is believed: a day. */
 const SESSION_SECONDS_MAX = 86_400;
+/** Shortest one that there is (RFC 4028 §4): a call must not be given up for a peer that writes less. */
+const SESSION_SECONDS_MIN = 90;
 
 export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerFacts {
   return {
@@ -21,7 +24,7 @@ export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerF
     contact: contactOf(request),
     routes: valuesOf(request, RECORD_ROUTE),
     requested: request.uri,
-    source: `${flow.address}:${flow.port}`,
+    place: placeOf(flow),
     cseq: request.cseqNumber,
   };
 }
@@ -86,7 +89,8 @@ function sessionSeconds(message: SipMessage): number {
   if (row < 0) return 0;
   const start = message.valueStart(row);
   const end = spanOf(DIGIT, message.raw, start, message.valueEnd(row));
-  return Math.max(0, decimal(message.raw, start, end, SESSION_SECONDS_MAX));
+  const seconds = decimal(message.raw, start, end, SESSION_SECONDS_MAX);
+  return seconds <= 0 ? 0 : Math.max(SESSION_SECONDS_MIN, seconds);
 }
 
 /** Value of the first Reason (RFC 3326), "" where there is none. */

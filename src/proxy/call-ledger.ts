@@ -8,7 +8,8 @@ export interface LedgerFacts {
   readonly contact: string;
   readonly routes: string;
   readonly requested: string;
-  readonly source: string;
+  /** "transport:address:port" of the sender. */
+  readonly place: string;
   readonly cseq: number;
 }
 
@@ -27,6 +28,16 @@ export interface LedgerRefresh {
   readonly calleeContact: string;
 }
 
+/** A request inside a dialog: whose, and of a BYE its Reason. */
+export interface LedgerRequest {
+  readonly byCaller: boolean;
+  /** Of two dialogs of a call that was forked it tells which one. */
+  readonly calleeTag: string;
+  readonly cseq: number;
+  readonly bye: boolean;
+  readonly reason: string;
+}
+
 /** How a call ended that no BYE ended. */
 export type LedgerEnd = "cancel" | "refused" | "timeout" | "dialog-lost";
 
@@ -39,7 +50,11 @@ export interface CallLedger {
   began(key: string, facts: LedgerFacts, now: number): void;
   /** It goes to this target now. */
   tried(key: string, target: string, group: string, now: number): void;
-  attemptEnded(key: string, target: string, result: { status: number; reason: string }): void;
+  attemptEnded(
+    key: string,
+    target: { readonly id: string; readonly group: string },
+    result: { status: number; reason: string },
+  ): void;
   /** A provisional above 100 went up. */
   rang(key: string): void;
   /** A 2xx went up. */
@@ -47,7 +62,7 @@ export interface CallLedger {
   /** Another final response went up. */
   failed(key: string, end: { status: number; by: LedgerEnd; reason: string }): void;
   /** A request inside the dialog. */
-  seen(key: string, request: { byCaller: boolean; cseq: number; bye: boolean; reason: string }): void;
+  seen(key: string, request: LedgerRequest): void;
   /** A re-INVITE or UPDATE was answered by a 2xx. */
   refreshed(key: string, facts: LedgerRefresh, now: number): void;
   /** A BYE was answered, or the dialog proved to be gone. */

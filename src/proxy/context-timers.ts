@@ -7,7 +7,7 @@ import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import { TICK } from "../sip/transaction/transaction.ts";
 import { cancelBranch, forgetUnanswered, isPending, stepBranch, stepCancel } from "./branch-side.ts";
 import type { Core } from "./core.ts";
-import { onBranchLost, onNoAnswer } from "./hunting.ts";
+import { onBranchLost, onNoAnswer, onSetupTimeout } from "./hunting.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
 import { ownResponse, respond, stepServer } from "./server-side.ts";
 
@@ -20,7 +20,7 @@ export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
 
 /** Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more. */
 export function settleContext(core: Core, context: ResponseContext): void {
-  let at = Math.min(serverDeadline(context), context.tryingAt);
+  let at = Math.min(serverDeadline(context), context.tryingAt, context.setupEndsAt);
   for (const branch of context.branches) at = Math.min(at, branchDeadline(branch));
   if (at === Number.POSITIVE_INFINITY && isOver(context)) removeContext(core, context);
   else core.wheel.schedule(context.timer, at);
@@ -33,6 +33,7 @@ export function tickContext(core: Core, context: ResponseContext): void {
     context.tryingAt = Number.POSITIVE_INFINITY;
     respond(core, context, 100, ownResponse(context, { status: 100, phrase: "Trying", headers: "" }));
   }
+  if (core.now >= context.setupEndsAt) onSetupTimeout(core, context);
   // By index: a branch that fails adds the next one behind it.
   for (let i = 0; i < context.branches.length; i++) {
     const branch = context.branches[i];

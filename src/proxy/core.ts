@@ -1,16 +1,20 @@
 /** What the proxy's parts share: the ports that were passed in, and the tables of running transactions. */
 import type { Router } from "../routing/router.ts";
 import type { Target } from "../routing/target.ts";
+import type { SipMessage } from "../sip/message/sip-message.ts";
 import type { TimerEntry, TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
-import type { Flow, Transports } from "../transport/flow.ts";
+import type { Flow, TransportName, Transports } from "../transport/flow.ts";
 import type { BranchSigner } from "./branch.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import type { Counters } from "./counters.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
+import type { Refusal } from "./refusal.ts";
+import type { RefusedLately } from "./refused-lately.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
+import type { TargetWatch } from "./target-watch.ts";
 
 /** Where log lines go; the fields hold the Call-ID of the call that a line is about. */
 export interface Log {
@@ -28,7 +32,14 @@ export interface OwnRequest {
   readonly reliable: boolean;
   state: NonInviteClientState;
   readonly timer: TimerEntry;
+  /** Told once how it ended, where somebody wants to know. */
+  readonly ended: ((end: OwnRequestEnd) => void) | null;
 }
+
+/** How a request of our own ended: a final response, silence, or a transport that failed. */
+export type OwnRequestEnd = Readonly<
+  { kind: "answered"; response: SipMessage } | { kind: "silent" } | { kind: "failed"; failure: string }
+>;
 
 /** A CANCEL that came for an INVITE unknown here, kept 64*T1 for the responses that may still come. */
 export interface KeptCancel {
@@ -46,8 +57,20 @@ export interface Place {
   readonly from: number;
 }
 
+/**
+ * Places behind a host that is a name, those to try first in front; null: nothing is known yet. Never waits (RFC 3263 §4).
+ * @param at port 0 and transport null where the URI names none
+ */
+export type Locate = (at: {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: TransportName | null;
+}) => readonly Pick<Flow, "transport" | "address" | "port">[] | null;
+
 export interface Core {
   readonly calls: CallLedger;
+  readonly watch: TargetWatch;
+  readonly locate: Locate;
   readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -58,6 +81,8 @@ export interface Core {
   timers: TimerSettings;
   /** Timer C in milliseconds, more than three minutes (RFC 3261 §16.6 item 11). */
   timerCMs: number;
+  /** Longest time from an INVITE to a provisional above 100, over all targets. */
+  setupTimeoutMs: number;
   router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency">;
   /** Monotonic milliseconds, set at each entry into the core: one look at the clock an event. */
   now: number;
@@ -65,13 +90,16 @@ export interface Core {
   draining: boolean;
   /** Share of the new calls that is refused, 0 to 1 (RFC 3261 §21.5.4). */
   overload: number;
-  /** Whole header line for what is refused because of it. */
-  retryAfter: string;
+  /** What is said to them. */
+  overloaded: Refusal;
+  readonly refusedLately: RefusedLately;
   /** By server transaction key. */
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */
   readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
   readonly own: Map<string, OwnRequest>;
+  /** Key in `own` of the probe that is under way, by where it was sent. */
+  readonly probes: Map<string, string>;
   readonly keptCancels: Map<string, KeptCancel>;
   /** Branches without a provisional above 100, by where they were sent: those that a transport failure there concerns. */
   readonly unanswered: Map<string, Set<Branch>>;

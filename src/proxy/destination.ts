@@ -4,7 +4,7 @@ import { formatUri, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { Arrival } from "./arrival.ts";
 import { type Core, type Place, placeOf } from "./core.ts";
-import { flowTo } from "./own-requests.ts";
+import { flowsTo } from "./own-requests.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import type { Hop } from "./response-context.ts";
 import type { Preprocessed } from "./route-preprocessing.ts";
@@ -21,13 +21,19 @@ export interface Destination {
   readonly emergency: boolean;
 }
 
-/** An in-dialog request has one way to go: no time-out but the transaction's own moves it. */
+/** Seconds that a caller is to wait where no group of the rule has a target that may be tried. */
+const RETRY_AFTER_S = 5;
+
+/** Servers behind one name that an in-dialog request may try. */
+const IN_DIALOG_PLACES_MAX = 4;
+
+/** An in-dialog request goes on to another server of the same name as RFC 3263 §4.3 has it, and by no time-out of ours. */
 const IN_DIALOG: FailoverPolicy = {
   noAnswerAfterMs: Number.POSITIVE_INFINITY,
   noProgressAfterMs: Number.POSITIVE_INFINITY,
-  on: new Set(),
+  on: new Set([503]),
   afterProgress: false,
-  maxAttempts: 1,
+  maxAttempts: IN_DIALOG_PLACES_MAX,
 };
 
 /** @throws SipParseError where the Request-URI is malformed */
@@ -69,6 +75,11 @@ function byRules(core: Core, arrival: Arrival, route: Preprocessed, group: strin
   if (core.draining && request.method === "INVITE" && !plan.emergency) {
     return refusal(503, "Service Unavailable", "draining", "Retry-After: 30\r\n");
   }
+  if (plan.targets.length === 0) {
+    const reason = `Reason: SIP;cause=503;text="${plan.emptyBecause.replace(/["\\]/g, "")}"\r\n`;
+    return refusal(503, "Service Unavailable", "no-target", `Retry-After: ${RETRY_AFTER_S}\r\n${reason}`);
+  }
+  if (plan.panic) core.counters.add("routing.panic");
   const hops = plan.targets.map((target) => {
     const { flow: to, place } = targetPlace(core, target, flow);
     const uriText = targetUri(core, target, uri, plan.user);
@@ -111,20 +122,23 @@ function targetUri(core: Core, target: Target, uri: SipUri, user: string | null)
 export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Destination | Refusal {
   const first = route.routes[0];
   const strict = first !== undefined && uriParam(first.uri, "lr") === null;
-  const flow = dialogFlow(core, arrival, route);
-  if (flow === null) return refusal(404, "Not Found", "in-dialog-target");
+  const flows = dialogFlows(core, arrival, route);
+  if (flows.length === 0) return refusal(404, "Not Found", "in-dialog-target");
   // 6. A strict router next: it gets its own URI, and the Request-URI goes behind the routes (§16.6 item 6).
   const uriText = strict ? first.uriText : route.uriText;
   let routes: string | null = null;
   if (strict)
     routes = routeLines([...route.routes.slice(1).map((value) => value.text), `<${route.uriText}>`]);
   else if (route.routesChanged) routes = routeLines(route.routes.map((value) => value.text));
-  const mayUseTcp = flow.transport === "udp" && uriParam(first?.uri ?? route.uri, "transport") === null;
+  const noTransport = uriParam(first?.uri ?? route.uri, "transport") === null;
   const { scope, request } = arrival;
   const callerTag = route.token?.direction === "to-caller" ? request.toTag : scope.fromTag;
   const callKey = `${scope.callId} ${callerTag}`;
   return {
-    hops: [{ flow, place: placeOf(flow), target: null, policy: IN_DIALOG, uriText, mayUseTcp }],
+    hops: flows.map((flow) => {
+      const mayUseTcp = noTransport && flow.transport === "udp";
+      return { flow, place: placeOf(flow), target: null, policy: IN_DIALOG, uriText, mayUseTcp };
+    }),
     group: "",
     routes,
     callKey,
@@ -133,9 +147,13 @@ export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Des
   };
 }
 
-function dialogFlow(core: Core, arrival: Arrival, route: Preprocessed): Flow | null {
+/**
+ * Places to try for a request inside a dialog, whatever the probes say. Behind a name the one that the dialog was begun with comes
+ * first: a server that shares its name with others may be the only one that knows the dialog.
+ */
+function dialogFlows(core: Core, arrival: Arrival, route: Preprocessed): Flow[] {
   const { token } = route;
-  if (token === null) return null;
+  if (token === null) return [];
   const side = token.direction === "to-callee" ? token.egress : token.ingress;
   // The node that made the token may have other listeners than this one.
   const listener = core.identity.egress(side.transport, side.address, side.listener);
@@ -143,8 +161,12 @@ function dialogFlow(core: Core, arrival: Arrival, route: Preprocessed): Flow | n
   const first = route.routes[0];
   // The connection that the far end opened reaches it where its address may not (RFC 5626 §5.3, RFC 5923).
   const byConnection = first === undefined && side.transport !== "udp" && recorded !== null;
-  if (byConnection && core.transports.isOpen(recorded)) return recorded;
-  return flowTo(core, first?.uri ?? route.uri, { ...arrival.flow, listener: side.listener }) ?? recorded;
+  if (byConnection && core.transports.isOpen(recorded)) return [recorded];
+  const found = flowsTo(core, first?.uri ?? route.uri, { ...arrival.flow, listener: side.listener });
+  if (recorded === null || found.length === 1) return found;
+  const at = found.findIndex((flow) => placeOf(flow) === placeOf(recorded));
+  if (at < 0) return found.length === 0 ? [recorded] : found.slice(0, IN_DIALOG_PLACES_MAX);
+  return [recorded, ...found.toSpliced(at, 1)].slice(0, IN_DIALOG_PLACES_MAX);
 }
 
 function routeLines(values: readonly string[]): string {

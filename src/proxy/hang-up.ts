@@ -1,8 +1,9 @@
 /** BYE to both sides of a call that has reached its longest duration (RFC 3261 §15.1.1). */
 import { SipParseError } from "../sip/message/parse-error.ts";
 import { parseOwn } from "../sip/message/sip-message.ts";
+import { addressOf } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, placeOf } from "./core.ts";
+import { type Core, isReliable, placeOf } from "./core.ts";
 import { dialogRequest, nextHopOf, type Remote } from "./own-message.ts";
 import { flowTo, sendOwn } from "./own-requests.ts";
 import { routeValues } from "./route-preprocessing.ts";
@@ -16,6 +17,9 @@ export interface DialogEnds {
   readonly calleeContact: string;
   readonly callerRoutes: string;
   readonly calleeRoutes: string;
+  /** "transport:address:port" that the INVITE came from, and that it went to. */
+  readonly callerPlace: string;
+  readonly calleePlace: string;
   readonly callerCseq: number;
   readonly calleeCseq: number;
 }
@@ -31,6 +35,7 @@ export function hangUp(core: Core, ends: DialogEnds): void {
     cseq: callerCseq + 1,
     contact: ends.calleeContact,
     routes: ends.calleeRoutes,
+    place: ends.calleePlace,
   });
   bye(core, ends, {
     from: callee,
@@ -38,6 +43,7 @@ export function hangUp(core: Core, ends: DialogEnds): void {
     cseq: calleeCseq + 1,
     contact: ends.callerContact,
     routes: ends.callerRoutes,
+    place: ends.callerPlace,
   });
   core.log.info({ callId: ends.callId }, "longest duration reached: call ended");
 }
@@ -45,11 +51,11 @@ export function hangUp(core: Core, ends: DialogEnds): void {
 function bye(
   core: Core,
   { callId }: DialogEnds,
-  side: { from: string; to: string; cseq: number; contact: string; routes: string },
+  side: { from: string; to: string; cseq: number; contact: string; routes: string; place: string },
 ): void {
   try {
     const remote = remoteAt(side.contact, side.routes);
-    const flow = flowTo(core, nextHopOf(remote), NO_FLOW);
+    const flow = wayTo(core, remote, side.place);
     if (flow === null) {
       core.counters.add("hang-up.no-way");
       return;
@@ -71,6 +77,30 @@ function bye(
     if (!(error instanceof SipParseError)) throw error;
     core.counters.add("hang-up.no-way");
   }
+}
+
+/** As a request that is forwarded inside the dialog goes: a stream that is open, else by route or Contact, else where the INVITE was. */
+function wayTo(core: Core, remote: Remote, place: string): Flow | null {
+  const recorded = flowAt(core, place);
+  const byConnection = remote.routes.length === 0 && recorded !== null && isReliable(recorded);
+  if (byConnection && core.transports.isOpen(recorded)) return recorded;
+  return flowTo(core, nextHopOf(remote), NO_FLOW) ?? recorded;
+}
+
+/** The flow of a {@link placeOf}; null where no listener of ours reaches it. */
+function flowAt(core: Core, place: string): Flow | null {
+  const [transport] = place.split(":", 1);
+  if (transport !== "udp" && transport !== "tcp") return null;
+  const address = addressOf(place.slice(transport.length + 1, place.lastIndexOf(":")));
+  const listener = core.identity.egress(transport, address, -1);
+  if (listener < 0) return null;
+  return {
+    transport,
+    listener,
+    address,
+    port: Number(place.slice(place.lastIndexOf(":") + 1)),
+    connection: 0,
+  };
 }
 
 const NO_FLOW: Flow = { transport: "udp", listener: -1, address: "", port: 0, connection: 0 };

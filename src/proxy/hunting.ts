@@ -170,6 +170,7 @@ export function onBranchLost(
   branch: Branch,
   loss: FinalResponse,
 ): void {
+  tellWatch(core, branch, loss);
   settle(core, context, branch, loss.status);
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
@@ -181,10 +182,26 @@ export function onBranchLost(
   advance(core, context, branch, branch.provisional <= 100 && !tooLate ? loss.reason : "");
 }
 
+/** The whole time for finding a target that rings is over: the caller may still do something else. */
+export function onSetupTimeout(core: Core, context: ResponseContext): void {
+  context.setupEndsAt = NEVER;
+  if (context.finalSent > 0 || context.cancelled) return;
+  core.counters.add("setup-timeout");
+  context.nextHop = context.hops.length;
+  for (const branch of context.branches) {
+    if (branch.wanted && branch.final === 0)
+      attemptEnded(core, context, branch, { status: 0, reason: "set-up time" });
+    abandon(core, context, branch, "");
+  }
+  note(context, { status: 408, text: "", reason: "no target answered within the set-up time" });
+  finish(core, context);
+}
+
 /** Silence, as the policy of the branch has it: no provisional in time, or nothing above a 100. */
 export function onNoAnswer(core: Core, context: ResponseContext, branch: Branch, reason: string): void {
   branch.noAnswerAt = NEVER;
   if (reason !== "no answer") branch.noProgressAt = NEVER;
+  else if (branch.hop.target !== null) core.watch.silent(branch.hop.target.id, core.now);
   giveUp(core, context, branch, { status: 408, text: "", reason });
 }
 
@@ -211,6 +228,7 @@ export function giveUp(core: Core, context: ResponseContext, branch: Branch, los
  */
 export function onRefused(core: Core, context: ResponseContext, branch: Branch, loss: FinalResponse): void {
   const { wanted } = branch;
+  tellWatch(core, branch, loss);
   abandon(core, context, branch, "");
   forgetUnanswered(core, branch);
   if (branch.final === 0) {
@@ -222,6 +240,16 @@ export function onRefused(core: Core, context: ResponseContext, branch: Branch, 
   note(context, loss);
   if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp") backToUdp(core, context, branch);
   advance(core, context, branch, loss.reason);
+}
+
+/** What the loss of a branch says of its target; nothing where we are to blame. */
+function tellWatch(core: Core, branch: Branch, loss: FinalResponse): void {
+  const { target } = branch.hop;
+  if (target === null || loss.reason === "too-large" || loss.reason === "no-listener") return;
+  // The silence that noAnswerAfter has ended was told then.
+  const isTold = branch.invite !== null && branch.noAnswerAt === NEVER;
+  if (loss.status !== 408) core.watch.failed(target.id, loss.reason, core.now);
+  else if (branch.provisional === 0 && !isTold) core.watch.silent(target.id, core.now);
 }
 
 /** A target without TCP gets the large request by UDP (§18.1.1): the same place once more, before the next. */
@@ -266,7 +294,7 @@ function attemptEnded(
   result: { status: number; reason: string },
 ): void {
   const { target } = branch.hop;
-  if (target !== null && context.callKey !== "") core.calls.attemptEnded(context.callKey, target.id, result);
+  if (target !== null && context.callKey !== "") core.calls.attemptEnded(context.callKey, target, result);
 }
 
 function note(context: ResponseContext, response: FinalResponse): void {

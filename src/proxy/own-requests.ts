@@ -9,29 +9,43 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, isReliable, type OwnRequest, placeOf } from "./core.ts";
+import { type Core, isReliable, type Locate, type OwnRequest, type OwnRequestEnd, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 
 /** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
 
-/** Starts a non-INVITE transaction without anybody above it. */
+interface OwnParts {
+  readonly branch: string;
+  readonly method: string;
+  readonly request: string;
+  readonly flow: Flow;
+}
+
+/**
+ * Starts a non-INVITE transaction without anybody above it.
+ * @param asked who wants to know how it ends, and how long it may take in place of 64*T1
+ */
 export function sendOwn(
   core: Core,
-  own: { branch: string; method: string; request: string; flow: Flow },
+  own: OwnParts,
+  asked?: { readonly timeoutMs: number; readonly ended: (end: OwnRequestEnd) => void },
 ): void {
   const key = ownKey(own.branch, own.method);
   if (core.own.has(key)) return;
   if (core.own.size >= OWN_REQUESTS_MAX) {
     core.counters.add("own.over-limit");
+    asked?.ended({ kind: "failed", failure: "too many requests of our own" });
     return;
   }
   const reliable = isReliable(own.flow);
-  const state = startNonInviteClient(reliable, core.now, core.timers);
+  const timers = asked === undefined ? core.timers : { ...core.timers, transactionMs: asked.timeoutMs };
+  const state = startNonInviteClient(reliable, core.now, timers);
   const entry: OwnRequest = {
     ...own,
     reliable,
     state,
+    ended: asked?.ended ?? null,
     timer: new TimerEntry((now) => {
       core.now = now;
       stepOwn(core, key, TICK);
@@ -47,14 +61,29 @@ export function ownKey(branch: string, method: string): string {
   return `${method} ${branch}`;
 }
 
-/** Feeds one of our own requests; its responses need nothing more. */
-export function stepOwn(core: Core, key: string, event: ClientEvent): void {
+/** What an event is about, for whoever asked how the request ends. */
+interface EventFacts {
+  readonly response: SipMessage | null;
+  /** Why the transport failed; "" where it did not. */
+  readonly failure: string;
+}
+
+const NO_FACTS: EventFacts = { response: null, failure: "" };
+
+/** Feeds one of our own requests. */
+export function stepOwn(core: Core, key: string, event: ClientEvent, facts: EventFacts = NO_FACTS): void {
   const own = core.own.get(key);
   if (own === undefined) return;
   const at = { reliable: own.reliable, now: core.now, timers: core.timers };
   const [state, effects] = stepNonInviteClient(own.state, event, at);
   own.state = state;
-  for (const effect of effects) if (effect === "send") core.transports.send(own.flow, own.request);
+  for (const effect of effects) {
+    if (effect === "send") core.transports.send(own.flow, own.request);
+    else if (effect === "timeout") own.ended?.({ kind: "silent" });
+    else if (effect === "transport-error") own.ended?.({ kind: "failed", failure: facts.failure });
+    else if (effect === "deliver" && facts.response !== null && facts.response.status >= 200)
+      own.ended?.({ kind: "answered", response: facts.response });
+  }
   if (state.kind === "terminated") {
     core.wheel.cancel(own.timer);
     core.own.delete(key);
@@ -110,17 +139,26 @@ export function answerStray(
 }
 
 /**
- * Where a request for this URI goes, where that can be told without a resolver (RFC 3263 §4.1, §4.2).
+ * Where a request for this URI goes (RFC 3263 §4), those to try first in front. Never waits: for a name that was never asked for
+ * there is nothing yet.
  * @param ingress the flow whose listener is preferred
- * @returns null for a name, for TLS, and where no listener fits
+ * @returns none for TLS, for a name that is not resolved, and where no listener fits
  */
+export function flowsTo(core: Core, uri: SipUri, ingress: Flow): Flow[] {
+  const parameter = uriParam(uri, "transport")?.toLowerCase() ?? null;
+  const named = parameter === "udp" || parameter === "tcp" ? parameter : null;
+  if (uri.scheme !== "sip" || parameter !== named) return [];
+  const host = uriParam(uri, "maddr")?.toLowerCase() ?? uri.host;
+  const places: ReturnType<Locate> = isNumericHost(host)
+    ? [{ transport: named ?? "udp", address: addressOf(host), port: uri.port === 0 ? 5060 : uri.port }]
+    : core.locate({ host, port: uri.port, transport: named });
+  return (places ?? []).flatMap(({ transport, address, port }) => {
+    const listener = core.identity.egress(transport, address, ingress.listener);
+    return listener < 0 ? [] : [{ transport, listener, address, port, connection: 0 }];
+  });
+}
+
+/** The first of {@link flowsTo}; null where there is none. */
 export function flowTo(core: Core, uri: SipUri, ingress: Flow): Flow | null {
-  const host = uriParam(uri, "maddr") ?? uri.host;
-  if (uri.scheme !== "sip" || !isNumericHost(host)) return null;
-  const transport = (uriParam(uri, "transport") ?? "udp").toLowerCase();
-  if (transport !== "udp" && transport !== "tcp") return null;
-  const address = addressOf(host);
-  const listener = core.identity.egress(transport, address, ingress.listener);
-  if (listener < 0) return null;
-  return { transport, listener, address, port: uri.port === 0 ? 5060 : uri.port, connection: 0 };
+  return flowsTo(core, uri, ingress)[0] ?? null;
 }

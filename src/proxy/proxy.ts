@@ -11,14 +11,18 @@ import { BranchSigner } from "./branch.ts";
 import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import { settleContext } from "./context-timers.ts";
-import { type Core, type Log, placeOf } from "./core.ts";
+import { type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
+import { onProbeFailure, type Probe, type ProbeResult, sendProbe } from "./probing.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
+import { type Refusal, refusal } from "./refusal.ts";
+import { RefusedLately } from "./refused-lately.ts";
+import type { TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
 const UDP_PAYLOAD_MAX = 65_507;
@@ -32,6 +36,8 @@ export interface Reconfiguration {
   readonly timers: TimerSettings;
   /** Timer C, above three minutes by RFC 3261 §16.6 item 11. */
   readonly timerCMs: number;
+  /** Longest time from an INVITE to a provisional above 100, over all its targets. */
+  readonly setupTimeoutMs: number;
 }
 
 /** All that the proxy needs from outside. */
@@ -42,6 +48,8 @@ export interface ProxyPorts extends Reconfiguration {
   readonly now: () => number;
   readonly log: Log;
   readonly calls: CallLedger;
+  readonly watch: TargetWatch;
+  readonly locate: Locate;
 }
 
 /** Running totals for whoever watches. */
@@ -61,6 +69,7 @@ export class SipProxy {
 
   constructor(ports: ProxyPorts) {
     const { transports, wheel, log, identity, calls, router, secrets, timers, timerCMs } = ports;
+    const { watch, locate, setupTimeoutMs } = ports;
     this.now = ports.now;
     this.secrets = secrets;
     this.core = {
@@ -70,18 +79,23 @@ export class SipProxy {
       counters: new Counters(),
       identity,
       calls,
+      watch,
+      locate,
       signer: new BranchSigner(secrets),
       tokens: new FlowTokens(secrets),
       timers,
       timerCMs,
+      setupTimeoutMs,
       router,
       now: ports.now(),
       draining: false,
       overload: 0,
-      retryAfter: "",
+      overloaded: overloaded(""),
+      refusedLately: new RefusedLately(),
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
+      probes: new Map(),
       keptCancels: new Map(),
       unanswered: new Map(),
       withoutTcp: new Map(),
@@ -109,6 +123,7 @@ export class SipProxy {
     const { core } = this;
     core.now = this.now();
     core.counters.add(`transport.${failure}`);
+    onProbeFailure(core, placeOf(flow), failure);
     const branches = core.unanswered.get(placeOf(flow));
     if (branches === undefined) return;
     for (const branch of [...branches]) {
@@ -127,6 +142,12 @@ export class SipProxy {
     }
   }
 
+  /** OPTIONS to a target (RFC 3261 §11); `done` is called once. */
+  probe(probe: Probe, done: (result: ProbeResult) => void): void {
+    this.core.now = this.now();
+    sendProbe(this.core, probe, done);
+  }
+
   /** BYE to both sides of a call: the ledger says that it has lasted long enough. */
   hangUp(ends: DialogEnds): void {
     this.core.now = this.now();
@@ -140,6 +161,7 @@ export class SipProxy {
     core.identity = parts.identity;
     core.timers = parts.timers;
     core.timerCMs = parts.timerCMs;
+    core.setupTimeoutMs = parts.setupTimeoutMs;
     if (parts.secrets.join("\n") === this.secrets.join("\n")) return; // what they remember stays true
     this.secrets = parts.secrets;
     core.signer = new BranchSigner(parts.secrets);
@@ -152,7 +174,7 @@ export class SipProxy {
    */
   shed(share: number, retryAfterS: number): void {
     this.core.overload = share;
-    this.core.retryAfter = `Retry-After: ${retryAfterS}\r\n`;
+    this.core.overloaded = overloaded(`Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** Refuses new calls from now on (503, Retry-After), and says so to whoever probes. */
@@ -185,6 +207,10 @@ export class SipProxy {
     if (answer === null) core.counters.add("malformed.unanswerable");
     else core.transports.send(flow, answer);
   }
+}
+
+function overloaded(headers: string): Refusal {
+  return refusal(503, "Service Unavailable", "overload", headers);
 }
 
 const PHRASES = {

@@ -31,23 +31,32 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   if (context !== undefined && onKnown(core, context, request, flow)) return;
   checkSyntax(request);
   const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
-  if (core.overload > 0 && !core.router.hasEmergency && isShed(core, arrival)) shed(core, arrival);
+  const shed = core.router.hasEmergency ? null : shedding(core, arrival, key);
+  if (shed !== null) refuseCall(core, arrival, key, shed);
   else if (request.method === "ACK") forwardAck(core, arrival);
   else if (request.method === "CANCEL") onStrayCancel(core, arrival, key);
   else onNew(core, arrival, key);
 }
 
-/** Is this a new call of the share that is refused? The same call always gets the same answer at the same share. */
-function isShed(core: Core, { request, scope }: Arrival): boolean {
-  return beginsCall(request) && mix32(scope.callId) / 2 ** 32 < core.overload;
+/**
+ * Is this a new call of the share that is refused, or one that was? The same call gets the same answer at the same share, and the same
+ * INVITE at any.
+ * @returns null: it may go on
+ */
+function shedding(core: Core, { request, scope }: Arrival, key: string): Refusal | null {
+  if (!beginsCall(request)) return null;
+  if (core.overload > 0 && mix32(scope.callId) / 2 ** 32 < core.overload) return core.overloaded;
+  return core.refusedLately.find(key, core.now);
 }
 
 function beginsCall(request: SipMessage): boolean {
   return request.method === "INVITE" && request.toTag === "";
 }
 
-function shed(core: Core, arrival: Arrival): void {
-  refuse(core, arrival.request, arrival, refusal(503, "Service Unavailable", "overload", core.retryAfter));
+/** For want of room, which there may be when the INVITE comes again. */
+function refuseCall(core: Core, arrival: Arrival, key: string, why: Refusal): void {
+  core.refusedLately.add(key, why, core.now);
+  refuse(core, arrival.request, arrival, why);
 }
 
 /** A request of a transaction that is running. @returns false where it is another one after all */
@@ -74,22 +83,24 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
 export const CONTEXTS_MAX = 450_000;
 
 const RETRY_AFTER = "Retry-After: 5\r\n";
+const TRANSACTION_LIMIT = refusal(503, "Service Unavailable", "transactions", RETRY_AFTER);
+const CALL_LIMIT = refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER);
 
 /** Which limit stands in the way? null: none. */
 function excessOf(core: Core, { request }: Arrival, { emergency }: Destination): Refusal | null {
-  if (core.contexts.size >= CONTEXTS_MAX) {
-    return refusal(503, "Service Unavailable", "transactions", RETRY_AFTER);
-  }
+  if (core.contexts.size >= CONTEXTS_MAX) return TRANSACTION_LIMIT;
   if (!beginsCall(request) || emergency || core.calls.admits(core.now)) return null;
-  return refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER);
+  return CALL_LIMIT;
 }
 
-function tellLedger(core: Core, { request, flow }: Arrival, { callKey, group, byCaller }: Destination): void {
+function tellLedger(core: Core, arrival: Arrival, { callKey, group, byCaller }: Destination): void {
+  const { request, flow, scope } = arrival;
   if (request.toTag === "") core.calls.began(callKey, factsOf(request, flow, group), core.now);
   else {
     const bye = request.method === "BYE";
     const reason = bye ? reasonOf(request) : "";
-    core.calls.seen(callKey, { byCaller, cseq: request.cseqNumber, bye, reason });
+    const calleeTag = byCaller ? request.toTag : scope.fromTag;
+    core.calls.seen(callKey, { byCaller, calleeTag, cseq: request.cseqNumber, bye, reason });
   }
 }
 
@@ -109,13 +120,10 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
     refuse(core, request, arrival, destination);
     return;
   }
-  if (core.overload > 0 && !destination.emergency && isShed(core, arrival)) {
-    shed(core, arrival);
-    return;
-  }
-  const excess = excessOf(core, arrival, destination);
+  const shed = destination.emergency ? null : shedding(core, arrival, key);
+  const excess = shed ?? excessOf(core, arrival, destination);
   if (excess !== null) {
-    refuse(core, request, arrival, excess);
+    refuseCall(core, arrival, key, excess);
     return;
   }
   const { topVia } = request;
@@ -193,6 +201,7 @@ function newContext(core: Core, arrival: Arrival, key: string, parts: Destinatio
     cancelled: false,
     cancelReason: "",
     strayAnswer: "",
+    setupEndsAt: invite && !parts.emergency ? core.now + core.setupTimeoutMs : Number.POSITIVE_INFINITY,
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
     timer,

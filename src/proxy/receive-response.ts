@@ -6,6 +6,7 @@ import { settleContext } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { onFailureResponse, settle } from "./hunting.ts";
 import { endAnswer, ownKey, stepOwn } from "./own-requests.ts";
+import { retryAfterS } from "./probing.ts";
 import { withoutTopVia } from "./request-edits.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
 import { respond } from "./server-side.ts";
@@ -24,7 +25,7 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
   const client = core.clients.get(via.branch);
   if (client === undefined || !isFor(client, method)) {
     const key = ownKey(via.branch, method);
-    if (core.own.has(key)) stepOwn(core, key, { kind: "response", status });
+    if (core.own.has(key)) stepOwn(core, key, { kind: "response", status }, { response, failure: "" });
     else onStrayResponse(core, response, flow);
     return;
   }
@@ -59,6 +60,9 @@ function onBranchResponse(
   flow: Flow,
 ): void {
   const { status } = response;
+  const { target } = branch.hop;
+  // A 100 only says that somebody is there, as one that answers each call with 503 may say, too.
+  if (target !== null && status > 100) core.watch.heard(target.id, status, retryAfterS(response), core.now);
   if (status < 200) onProvisional(core, context, branch, response);
   else if (status < 300) onSuccess(core, context, branch, response, flow);
   else onFailureResponse(core, context, branch, response);
@@ -74,6 +78,7 @@ function onProvisional(core: Core, context: ResponseContext, branch: Branch, res
   }
   if (status === 100) return; // hop by hop (§16.7 item 3)
   branch.noProgressAt = Number.POSITIVE_INFINITY;
+  context.setupEndsAt = Number.POSITIVE_INFINITY;
   forgetUnanswered(core, branch);
   if (context.invite !== null && branch.cancel === null) branch.timerC = core.now + core.timerCMs; // 2.
   // 5. Forwarded at once, while nothing final has gone up; none for non-INVITE (RFC 4320 §4.1).

@@ -111,6 +111,8 @@ export interface ResponseContext {
   cancelReason: string;
   /** Non-INVITE: when a 100 goes up, as nothing final did (RFC 4320 §4.1). */
   tryingAt: number;
+  /** INVITE: by then a target must ring or answer, or the caller is told that none does; Infinity: no longer. */
+  setupEndsAt: number;
   /** Branch unknown here whose 2xx went up all the same: each further 2xx of it does, too. "": none. */
   strayAnswer: string;
   /** A final response has gone up; for INVITE further 2xx still follow. */

@@ -53,6 +53,7 @@ export function respond(
     concluded(core, context, status, response);
     release(context);
     context.tryingAt = Number.POSITIVE_INFINITY;
+    context.setupEndsAt = Number.POSITIVE_INFINITY;
     // A 2xx to INVITE is repeated by the callee until the ACK end to end (RFC 6026 §7.1), never by us.
     if (status < 300 && context.invite !== null) context.lastResponse = "";
     else flat(text); // kept for half a minute more, and joined from slices of a message
@@ -110,8 +111,8 @@ function concludedInDialog(
   response: SipMessage | null,
 ): void {
   const { method, callKey } = context;
-  // 481 and 408 say that there is no dialog any more (RFC 5057 §5.1), to whatever request.
-  const isGone = status === 481 || status === 408;
+  // 481 and 408 say that the other end has lost what the request belongs to (RFC 5057 §5.1): the call, or a subscription beside it.
+  const isGone = (status === 481 || status === 408) && method !== "NOTIFY" && method !== "SUBSCRIBE";
   if (method === "BYE") {
     // A BYE that is challenged comes again (§22.2); any other final means that the call is over (§15.1.1).
     if (status !== 401 && status !== 407) core.calls.ended(callKey, null);

@@ -2,16 +2,14 @@
 import { RE2JS } from "re2js";
 import type { Config, GroupConfig, RouteConfig } from "../config/config.ts";
 import { type CalledNumber, calledNumber, rewriteNumber } from "./called-number.ts";
+import { GroupTargets, type OrderedCall, type TargetKnowledge } from "./group-targets.ts";
 import { SourceTable } from "./source-table.ts";
-import { type FailoverPolicy, failoverPolicy, type Target, targetOf } from "./target.ts";
-import { orderByCalls, orderByHash, orderByWeight, rotate, tiersOf } from "./target-order.ts";
+import { type FailoverPolicy, failoverPolicy, type Target } from "./target.ts";
 
 /** What the router needs from outside. */
-export interface RouterDependencies {
+export interface RouterDependencies extends TargetKnowledge {
   /** A sequence of numbers, uniform in [0, 1), that is the same for the same call on any node. */
   draw(callKey: string): () => number;
-  /** Calls on a target now, in any group. */
-  callsOn(targetId: string): number;
 }
 
 export interface RoutedRequest {
@@ -31,8 +29,12 @@ export interface RoutedRequest {
 export interface Plan {
   /** Index of the rule in the configuration, for logs. */
   readonly route: number;
-  /** In the order to try, of all groups; at least one. */
+  /** In the order to try, of all groups; none where no group has any that may be tried. */
   readonly targets: readonly Target[];
+  /** Why there are none; "" where there are. */
+  readonly emptyBecause: string;
+  /** Nothing that looks alive is left: what looks down is tried. */
+  readonly panic: boolean;
   /** The rewritten user part; null: unchanged. */
   readonly user: string | null;
   readonly emergency: boolean;
@@ -40,22 +42,10 @@ export interface Plan {
   failover(target: Target): FailoverPolicy;
 }
 
-interface Tier {
-  readonly targets: readonly Target[];
-  /** Where `round-robin` begins next. */
-  next: number;
-}
-
-interface Group {
-  readonly name: string;
-  readonly balance: GroupConfig["balance"];
-  readonly tiers: readonly Tier[];
-}
-
 interface Rule {
   readonly index: number;
   readonly from: ReadonlySet<string>;
-  readonly groups: readonly Group[];
+  readonly groups: readonly GroupTargets[];
   /** null: any */
   readonly methods: ReadonlySet<string> | null;
   readonly hosts: ReadonlySet<string> | null;
@@ -66,10 +56,11 @@ interface Rule {
 
 export class Router {
   readonly #dependencies: RouterDependencies;
-  readonly #sources: SourceTable;
-  readonly #targets: readonly Target[];
-  readonly #addresses: ReadonlySet<string>;
+  readonly #config: Pick<Config, "groups" | "routes">;
+  readonly #groups: readonly GroupTargets[];
   readonly #rules: readonly Rule[];
+  #sources: SourceTable;
+  #addresses: ReadonlySet<string>;
 
   /** Does any rule make its calls exempt from limits? */
   readonly hasEmergency: boolean;
@@ -78,19 +69,25 @@ export class Router {
   constructor(config: Pick<Config, "groups" | "routes">, dependencies: RouterDependencies) {
     this.hasEmergency = config.routes.some((route) => route.emergency);
     this.#dependencies = dependencies;
-    this.#sources = new SourceTable(
-      config.groups.flatMap((group) => group.sources.map((network) => ({ network, group: group.name }))),
-    );
-    const targets = new Map(
-      config.groups.map((group) => [group.name, group.targets.map((target) => targetOf(group.name, target))]),
-    );
-    this.#targets = [...targets.values()].flat();
-    this.#addresses = new Set(this.#targets.map((target) => target.address));
-    const groups = new Map(
-      config.groups.map((group) => [group.name, groupOf(group, targets.get(group.name) ?? [])] as const),
-    );
+    this.#config = config;
+    this.#groups = config.groups.map((group) => new GroupTargets(group, dependencies));
+    this.#sources = this.#sourceTable();
+    this.#addresses = this.#targetAddresses();
+    const groups = new Map(this.#groups.map((group) => [group.name, group] as const));
     const configs = new Map(config.groups.map((group) => [group.name, group] as const));
     this.#rules = config.routes.map((route, index) => ruleOf(route, { index, groups, configs }));
+  }
+
+  /** What is known of the names behind the targets has changed: the places are looked up anew. */
+  resolve(): void {
+    for (const group of this.#groups) group.resolve();
+    this.#sources = this.#sourceTable();
+    this.#addresses = this.#targetAddresses();
+  }
+
+  /** The standing of some target has changed. */
+  standingsChanged(): void {
+    for (const group of this.#groups) group.standingsChanged();
   }
 
   /** @returns the group of a source address, the longest prefix winning; null: unknown. Never throws. */
@@ -108,7 +105,7 @@ export class Router {
 
   /** Every target of every group; one place in two groups is there twice, with the same id. */
   targets(): readonly Target[] {
-    return this.#targets;
+    return this.#groups.flatMap((group) => group.targets);
   }
 
   /** @returns what the first rule that matches says; null: none does */
@@ -128,47 +125,76 @@ export class Router {
           if (user === null) continue;
         }
       }
-      const targets = this.#order(rule, request);
-      return { route: rule.index, targets, user, emergency, failover: (target) => policyOf(rule, target) };
+      const { targets, panic } = this.#order(rule, request);
+      const emptyBecause =
+        targets.length > 0 ? "" : rule.groups.map((group) => group.emptyBecause).join(", ");
+      const failover = (target: Target): FailoverPolicy => policyOf(rule, target);
+      return { route: rule.index, targets, emptyBecause, panic, user, emergency, failover };
     }
     return null;
   }
 
-  #order(rule: Rule, request: RoutedRequest): Target[] {
-    const random = this.#dependencies.draw(request.callKey);
-    return rule.groups.flatMap((group) => {
-      const ordered = group.tiers.flatMap((tier) => this.#orderTier(group, tier, { request, random }));
-      const attempts = rule.config.emergency ? ordered.length : rule.policies.get(group.name)?.maxAttempts;
-      return ordered.slice(0, attempts);
-    });
+  /**
+   * Group after group those that look alive. A group that looks down as a whole comes last: a probe's word is no reason to
+   * refuse a call. An emergency call tries every target that there is.
+   */
+  #order(rule: Rule, request: RoutedRequest): { targets: Target[]; panic: boolean } {
+    const call: OrderedCall = {
+      random: this.#dependencies.draw(request.callKey),
+      hashKey: request.caller || request.callKey,
+    };
+    const { emergency } = rule.config;
+    const targets: Target[] = [];
+    const last: Target[] = [];
+    for (const group of rule.groups) {
+      const max = rule.policies.get(group.name)?.maxAttempts ?? 1;
+      const usable = group.usable(call);
+      append(targets, usable, max);
+      if (usable.length === 0 || emergency) append(last, group.doubtful(call), max);
+    }
+    const panic = targets.length === 0 && last.length > 0;
+    append(targets, last, last.length);
+    return { targets, panic };
   }
 
-  #orderTier(group: Group, tier: Tier, call: { request: RoutedRequest; random: () => number }): Target[] {
-    const { request, random } = call;
-    switch (group.balance) {
-      case "weighted":
-        return orderByWeight(tier.targets, random);
-      case "round-robin": {
-        const start = tier.next;
-        tier.next = (start + 1) % tier.targets.length;
-        return rotate(tier.targets, start);
-      }
-      case "least-calls":
-        return orderByCalls(tier.targets, (id) => this.#dependencies.callsOn(id), random);
-      case "hash":
-        return orderByHash(tier.targets, request.caller || request.callKey);
-    }
+  #sourceTable(): SourceTable {
+    const configured = this.#config.groups.flatMap((group) =>
+      group.sources.map((network) => ({ network, group: group.name })),
+    );
+    // Behind those of the file: what a name server says takes no address away from another group.
+    const taken = new Set(configured.map(({ network }) => network));
+    const named = this.#config.groups.flatMap((group, index) => {
+      const targets = group.sourcesByName ? (this.#groups[index]?.targets ?? []) : [];
+      return targets.map((target) => ({ network: hostNetwork(target.address), group: group.name }));
+    });
+    const fresh = named.filter(({ network }) => !taken.has(network) && taken.add(network));
+    return new SourceTable([...configured, ...fresh]);
+  }
+
+  #targetAddresses(): ReadonlySet<string> {
+    return new Set(this.targets().map((target) => target.address));
   }
 }
 
-function groupOf(config: GroupConfig, targets: readonly Target[]): Group {
-  const tiers = tiersOf(targets).map((tier) => ({ targets: tier, next: 0 }));
-  return { name: config.name, balance: config.balance, tiers };
+function append(to: Target[], from: readonly Target[], max: number): void {
+  for (let i = 0; i < from.length && i < max; i++) {
+    const target = from[i];
+    if (target !== undefined) to.push(target);
+  }
+}
+
+/** The network of one address only. */
+function hostNetwork(address: string): string {
+  return `${address}/${address.includes(":") ? 128 : 32}`;
 }
 
 function ruleOf(
   config: RouteConfig,
-  known: { index: number; groups: ReadonlyMap<string, Group>; configs: ReadonlyMap<string, GroupConfig> },
+  known: {
+    index: number;
+    groups: ReadonlyMap<string, GroupTargets>;
+    configs: ReadonlyMap<string, GroupConfig>;
+  },
 ): Rule {
   const policies = new Map<string, FailoverPolicy>();
   const groups = config.to.flatMap((name) => {
@@ -176,7 +202,7 @@ function ruleOf(
     const groupConfig = known.configs.get(name);
     if (group === undefined || groupConfig === undefined) return [];
     const policy = failoverPolicy(groupConfig.failover, config.failover);
-    policies.set(name, config.emergency ? { ...policy, maxAttempts: groupConfig.targets.length } : policy);
+    policies.set(name, config.emergency ? { ...policy, maxAttempts: Number.POSITIVE_INFINITY } : policy);
     return [group];
   });
   return {

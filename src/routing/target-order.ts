@@ -3,19 +3,27 @@
 /** What the order looks at. */
 export interface Weighted {
   readonly id: string;
-  readonly priority: number;
   readonly weight: number;
 }
 
-/** Targets of equal priority, the lowest priority first; within a tier in the order given. */
-export function tiersOf<T extends Weighted>(targets: readonly T[]): T[][] {
-  const tiers = new Map<number, T[]>();
-  for (const target of targets) {
-    const tier = tiers.get(target.priority);
-    if (tier === undefined) tiers.set(target.priority, [target]);
-    else tier.push(target);
+/** Two priorities, the second within the first: of the configuration, and of a name's SRV records. */
+export interface Prioritized {
+  readonly priority: number;
+  readonly srvPriority: number;
+}
+
+/** Targets of equal priorities, the lowest first; within a tier in the order given. */
+export function tiersOf<T extends Prioritized>(targets: readonly T[]): T[][] {
+  const tiers: T[][] = [];
+  const sorted = [...targets].sort((a, b) => a.priority - b.priority || a.srvPriority - b.srvPriority);
+  let last: T | undefined;
+  for (const target of sorted) {
+    if (last?.priority === target.priority && last.srvPriority === target.srvPriority)
+      tiers.at(-1)?.push(target);
+    else tiers.push([target]);
+    last = target;
   }
-  return [...tiers].sort(([a], [b]) => a - b).map(([, tier]) => tier);
+  return tiers;
 }
 
 /**

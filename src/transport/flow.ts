@@ -62,6 +62,11 @@ export interface Transports {
   readonly listeners: readonly ListenerAddress[];
   /** What an operator should know of the sockets as they were opened, a sentence each, to be logged once. */
   readonly warnings: readonly string[];
+  /**
+   * Bytes of messages that the kernel is sure to keep for the UDP socket with the least room; Infinity without one. With its
+   * own bookkeeping counted in, as /proc/net/udp has it, it keeps twice as many.
+   */
+  readonly receiveBufferBytes: number;
   /** Running totals since the start, by stable dotted names. */
   readonly counters: Readonly<Record<string, number>>;
   /**

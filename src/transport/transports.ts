@@ -46,6 +46,7 @@ class OpenTransports implements Transports {
   /** By index of the listener; undefined where it is TCP. */
   private readonly udp: (UdpListener | undefined)[] = [];
   private readonly tcp: TcpTransport;
+  receiveBufferBytes = Number.POSITIVE_INFINITY;
   private readonly burst = new Burst(setImmediate);
   private watchedCount = 0;
   private isClosed = false;
@@ -136,6 +137,7 @@ class OpenTransports implements Transports {
     const index = this.listeners.length;
     const listener = new UdpListener(index, socket, { handlers, limits, counters, burst });
     this.udp[index] = listener;
+    this.receiveBufferBytes = Math.min(this.receiveBufferBytes, listener.receiveBufferBytes);
     if (listener.receiveBufferBytes < RECEIVE_BUFFER_BYTES) {
       const [given, wanted] = [listener.receiveBufferBytes, RECEIVE_BUFFER_BYTES].map(kilobytes);
       this.warnings.push(

@@ -167,6 +167,16 @@ describe("commands that are run here", { concurrency: 3 }, () => {
     assert.match(output, /^. pass [1-9]/m);
   });
 
+  test("a simulation: the history that the environment asks for", async () => {
+    const asked = "TARGETS=50 DAYS=0.1 SEED=4711";
+    const { code, output } = await run(
+      `${asked} npm run test:simulation -- --test-name-pattern='targets for'`,
+    );
+    assert.equal(code, 0, output);
+    assert.match(output, /50 targets for 0\.1 days, seed 4711/);
+    assert.match(output, /^. pass 1$/m);
+  });
+
   test("npm install: versions are pinned exactly", async () => {
     const { output } = await run("npm config get save-exact");
     assert.match(output, /^true$/m);

@@ -40,7 +40,7 @@ const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
   "`dropped.ack-{refused.reason}`": reasonsOf("src/proxy/validation.ts").map(
     (reason) => `dropped.ack-${reason}`,
   ),
-  "`own.{own.method}`": ["own.BYE", "own.CANCEL"],
+  "`own.{own.method}`": ["own.BYE", "own.CANCEL", "own.OPTIONS"],
   "`transport.{failure}`": unionOf(FLOW, "SendFailure").map((failure) => `transport.${failure}`),
   "`malformed.{error.code}`": unionOf(PARSE_ERROR, "SipParseCode").map((code) => `malformed.${code}`),
 };

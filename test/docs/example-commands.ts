@@ -31,6 +31,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     by: HERE,
     evidence: /`npx node --test \$\{file\}`/,
   },
+  {
+    line: /^(TARGETS=\d+ DAYS=\d+ )?SEED=\d+ npm run test:simulation$/,
+    by: HERE,
+    evidence: /npm run test:simulation -- --test-name-pattern='targets for'/,
+  },
   { line: /^node --test$/, by: "scripts/tests.mjs", evidence: /node, "--test"/ },
   { line: /^(npx )?tandem …$/, by: HERE, evidence: /"npx tandem config schema"/ },
   { line: /^(npx )?tandem run( -c FILE)?$/, by: HERE, evidence: /tandem run -c \$\{file\}`/ },
@@ -44,6 +49,16 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     line: /^(npx )?tandem reload( -c FILE| --node NAME| --socket PATH)?$/,
     by: "test/integration/admin/reload-command.test.ts",
     evidence: /"tandem", "reload"/,
+  },
+  {
+    line: /^(npx )?tandem resolve [\w.]+( -c FILE)?( --json)?$/,
+    by: "test/integration/dns/resolve-command.test.ts",
+    evidence: /"tandem", "resolve"/,
+  },
+  {
+    line: /^(npx )?tandem targets( (drain|disable|enable) [\w.:]+)?( --json)?$/,
+    by: "test/lab/health.test.ts",
+    evidence: /"tandem", "targets"/,
   },
   {
     // The signal, without the service manager.

@@ -28,11 +28,16 @@ const WRITTEN_WITHIN_MS = 40_000;
 
 /** All lines of some files, in order. @throws where one is not whole */
 export function readCdrs(...files: string[]): CdrRecord[] {
-  return files.filter(existsSync).flatMap((file) => {
-    const lines = readFileSync(file, "utf8").split("\n");
-    if (lines.pop() !== "") throw new Error(`${file} ends in half a line`);
-    return lines.map((line) => JSON.parse(line) as CdrRecord);
-  });
+  const { cdrs, rests } = linesOf(files);
+  if (rests.some((rest) => rest !== "")) throw new Error(`half a line at the end of ${files.join(", ")}`);
+  return cdrs;
+}
+
+/** Whole lines, and what follows them in each file: while a line is being written, its beginning. */
+function linesOf(files: readonly string[]): { cdrs: CdrRecord[]; rests: (string | undefined)[] } {
+  const texts = files.filter(existsSync).map((file) => readFileSync(file, "utf8").split("\n"));
+  const rests = texts.map((lines) => lines.pop());
+  return { cdrs: texts.flatMap((lines) => lines.map((line) => JSON.parse(line) as CdrRecord)), rests };
 }
 
 /** The CDRs of the calls to one number, as soon as there are so many or more. */
@@ -42,7 +47,7 @@ export async function untilCdrs(
   ...files: string[]
 ): Promise<readonly CdrRecord[]> {
   const ofNumber = (): CdrRecord[] =>
-    readCdrs(...files).filter(({ requested }) => requested.startsWith(`sip:${number}@`));
+    linesOf(files).cdrs.filter(({ requested }) => requested.startsWith(`sip:${number}@`));
   return await until(`${count} CDRs of ${number}`, WRITTEN_WITHIN_MS, () => {
     const found = ofNumber();
     return found.length >= count ? found : null;

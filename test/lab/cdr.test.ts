@@ -188,7 +188,7 @@ log: { level: info }
     writeFileSync(join(edge.directory, "edge-a.yaml"), "lisen: []\n");
     renameSync(file, `${file}.2`);
     node.program.kill("SIGHUP");
-    await until("the new file", 5_000, () => (existsSync(file) ? true : null));
+    await until("the new file", 20_000, () => (existsSync(file) ? true : null));
     await makeCalls("uac-call", "1000", 5);
     assert.equal((await untilCdrs(5, "1000", file)).length, 5);
   });

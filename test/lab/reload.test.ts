@@ -108,14 +108,14 @@ log: { level: info }
     const offered = (): number[] => running.map((pbx) => pbx.statistics()?.offered ?? 0);
     const before = offered();
     const long = startCaller(caller, { ...single, talkMs: 4_000 });
-    await until("the first call", 5_000, () => ((offered()[0] ?? 0) > (before[0] ?? 0) ? true : null));
+    await until("the first call", 20_000, () => ((offered()[0] ?? 0) > (before[0] ?? 0) ? true : null));
     writeFileSync(file, config(1)); // the first PBX is in no group any more
     assert.equal((await reload()).ok, true);
     const short = await startCaller(caller, { ...single, port: 5070 }).finished();
     assert.equal(short.code, 0, short.errors);
     const first = await long.finished();
     assert.equal(first.code, 0, first.errors);
-    await until("the second call at the other PBX", 5_000, () =>
+    await until("the second call at the other PBX", 20_000, () =>
       (offered()[1] ?? 0) > (before[1] ?? 0) ? true : null,
     );
   });

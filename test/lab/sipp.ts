@@ -126,9 +126,9 @@ export function startCaller(host: Host, options: CallerOptions): Sipp {
   ]);
 }
 
-/** Starts a PBX; resolves when it listens. It runs until it is killed or the lab closes. */
+/** Starts a PBX, which answers OPTIONS with 200 (-aa); resolves when it listens. It runs until it is killed or the lab closes. */
 export async function startPbx(host: Host, options: PbxOptions): Promise<Sipp> {
-  const sipp = new Sipp(host, options, ["-d", `${options.pauseMs ?? 0}`]);
+  const sipp = new Sipp(host, options, ["-aa", "-d", `${options.pauseMs ?? 0}`]);
   await sipp.program.untilBound(options.transport ?? "udp", options.port ?? 5060);
   return sipp;
 }

@@ -9,11 +9,14 @@ import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { type Heap, heapFault, measureHeap } from "./heap.ts";
 import { offerCalls, type PhaseResult, soakConfig, startPbxs } from "./mix.ts";
+import { inTurn } from "./turn.ts";
 
-const USAGE = `npm run soak -- [--calls 500000] [--rate 1500] [--within 5]
+const USAGE = `npm run soak -- [--calls 500000] [--rate 500] [--within 5] [--slice 40000] [--lock FILE]
   --calls   calls in all, after a warm-up of a tenth as many
-  --rate    calls a second
-  --within  how much the heap may have grown at the end, in percent of the start`;
+  --rate    calls a second: half of what the machine carries
+  --within  how much the heap may have grown at the end, in percent of the start
+  --slice   calls offered in one go
+  --lock    holds the lock of this file (flock) while a slice is offered, and not while it waits: for machines that are shared`;
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const HOOK = join(import.meta.dirname, "heap-hook.ts");
@@ -35,14 +38,42 @@ interface Soak {
   readonly host: Host;
   readonly edge: Edge;
   readonly heapFile: string;
+  readonly options: SoakOptions;
+}
+
+interface SoakOptions {
+  readonly calls: number;
   readonly rate: number;
+  readonly within: number;
+  readonly slice: number;
+  readonly lock: string | null;
+}
+
+/** Calls, slice by slice. */
+async function offer(
+  { caller, host, options }: Soak,
+  calls: number,
+): Promise<PhaseResult & { seconds: number }> {
+  const { rate, slice, lock } = options;
+  let [offered, successful, seconds] = [0, 0, 0];
+  const failures: string[] = [];
+  for (let left = calls; left > 0; left -= slice) {
+    await inTurn(lock, async () => {
+      const start = performance.now();
+      const result = await offerCalls(caller, host, { calls: Math.min(left, slice), rate });
+      seconds += (performance.now() - start) / 1_000;
+      offered += result.calls;
+      successful += result.successful;
+      failures.push(...result.failures);
+    });
+  }
+  return { calls: offered, successful, failures, seconds };
 }
 
 /** Calls, then silence until all timers have ended, then the heap. */
 async function phase(soak: Soak, name: string, calls: number): Promise<{ heap: Heap; result: PhaseResult }> {
-  const start = performance.now();
-  const result = await offerCalls(soak.caller, soak.host, { calls, rate: soak.rate });
-  const seconds = (performance.now() - start) / 1_000;
+  const result = await offer(soak, calls);
+  const { seconds } = result;
   for (const failure of result.failures) say(`  ${failure}`);
   await delay(DRAIN_MS);
   const heap = await measureHeap(soak.edge, soak.heapFile);
@@ -55,7 +86,7 @@ async function phase(soak: Soak, name: string, calls: number): Promise<{ heap: H
 }
 
 /** @returns what is wrong, a sentence each */
-async function soak(lab: Lab, options: { calls: number; rate: number; within: number }): Promise<string[]> {
+async function soak(lab: Lab, options: SoakOptions): Promise<string[]> {
   const caller = lab.host("caller", { number: 10 });
   const host = lab.host("edge", { number: 2 });
   const pbx = lab.host("pbx", { number: 20 });
@@ -65,8 +96,8 @@ async function soak(lab: Lab, options: { calls: number; rate: number; within: nu
   process.env["TANDEM_LAB_COMMAND"] = [process.execPath, "--expose-gc", "--import", HOOK, MAIN].join(" ");
   deafen(pbx, "udp", 5067);
   await startPbxs(pbx);
-  const edge = await Edge.start(host, soakConfig({ edge: host, caller, pbx, cdrFile }));
-  const parts: Soak = { caller, host, edge, heapFile, rate: options.rate };
+  const edge = await Edge.start(host, soakConfig({ edge: host, caller, pbx, cdrFile }), { ownMachine: true });
+  const parts: Soak = { caller, host, edge, heapFile, options };
   const warm = await phase(parts, "warm-up", Math.max(WARM_UP_MIN, options.calls / 10));
   const half = await phase(parts, "first half", options.calls / 2);
   const end = await phase(parts, "second half", options.calls / 2);
@@ -91,7 +122,9 @@ async function soak(lab: Lab, options: { calls: number; rate: number; within: nu
 const { values } = parseArgs({
   options: {
     calls: { type: "string", default: "500000" },
-    rate: { type: "string", default: "1500" },
+    rate: { type: "string", default: "500" },
+    slice: { type: "string", default: "40000" },
+    lock: { type: "string" },
     within: { type: "string", default: "5" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -106,6 +139,8 @@ try {
     calls: Number(values.calls),
     rate: Number(values.rate),
     within: Number(values.within) / 100,
+    slice: Math.max(1, Number(values.slice)),
+    lock: values.lock ?? null,
   };
   const faults = await soak(lab, options);
   for (const fault of faults) say(`✖ ${fault}`);

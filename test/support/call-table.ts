@@ -9,11 +9,17 @@ import type { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
 export function callTable(
   wheel: TimerWheel,
   cdrs: Cdr[],
-  parts: { wall?: () => number; maxDurationMs?: number; hangUp?: (dialog: CallDialog) => void } = {},
+  parts: {
+    wall?: () => number;
+    now?: () => number;
+    maxDurationMs?: number;
+    hangUp?: (dialog: CallDialog) => void;
+  } = {},
 ): CallTable {
   return new CallTable({
     wheel,
     wall: parts.wall ?? (() => 0),
+    now: parts.now ?? (() => 0),
     node: "test",
     maxDurationMs: parts.maxDurationMs ?? 12 * 3_600_000,
     write: (cdr) => cdrs.push(cdr),

@@ -5,6 +5,7 @@ import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
+import type { TargetWatch } from "../../src/proxy/target-watch.ts";
 import { Router } from "../../src/routing/router.ts";
 import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
 import { mix32 } from "../../src/sip/signing/mix.ts";
@@ -12,6 +13,7 @@ import { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
 import { timersFrom } from "../../src/sip/transaction/timer-settings.ts";
 import type { Flow, ListenerAddress, SendFailure } from "../../src/transport/flow.ts";
 import { callTable } from "./call-table.ts";
+import { ALL_ALIVE } from "./target-knowledge.ts";
 
 /** One message that the proxy sent. */
 export interface Sent {
@@ -26,6 +28,7 @@ export const WORLD_CONFIG = `
 node: test
 listen: ["udp://198.51.100.10:5060", "tcp://198.51.100.10:5060", "udp://[2001:db8::10]:5060"]
 identity: { aliases: [edge.example], secret: [0123456789abcdef] }
+calls: { setupTimeout: 10m }
 groups:
   carriers: { sources: [192.0.2.0/24, "2001:db8:1::/64"] }
   pbx:
@@ -62,18 +65,36 @@ export class ProxyWorld {
   readonly cdrs: Cdr[] = [];
   readonly calls = callTable(this.wheel, this.cdrs, {
     wall: () => EPOCH + this.now,
+    now: () => this.now,
     hangUp: (dialog) => this.proxy.hangUp(dialog),
   });
   readonly proxy: SipProxy;
+  readonly router: Router;
+  /** What the proxy said of targets, a line each. */
+  readonly watched: string[] = [];
+  readonly watch: TargetWatch = {
+    heard: (target, status, retryAfterS) =>
+      this.watched.push(`${target} ${status} ${retryAfterS ?? ""}`.trim()),
+    silent: (target) => this.watched.push(`${target} silent`),
+    failed: (target, failure) => this.watched.push(`${target} ${failure}`),
+  };
+  /** Places behind names. */
+  readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
 
   /** @param own the listeners that there are, where they are not those of the configuration */
   constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[]) {
     const parsed = parseConfig(config, { file: "world.yaml", env: {} });
-    this.calls.configure({ limits: callLimits(parsed), maxDurationMs: parsed.calls.maxDurationMs });
-    const { identity, groups, routes, timers, listen } = {
-      ...parsed,
-      ...(own === undefined ? {} : { listen: own }),
-    };
+    const { identity, timers, listen } = { ...parsed, ...(own === undefined ? {} : { listen: own }) };
+    this.router = new Router(parsed, {
+      ...ALL_ALIVE,
+      draw: (key) => {
+        let draws = 0;
+        return () => mix32(key, draws++) / 2 ** 32;
+      },
+      callsOn: (target) => this.calls.callsOn(target),
+    });
+    const limits = callLimits(parsed, this.router.targets());
+    this.calls.configure({ limits, maxDurationMs: parsed.calls.maxDurationMs });
     const line = (_: object, message: string): void => {
       this.logged.push(message);
     };
@@ -88,19 +109,13 @@ export class ProxyWorld {
       log: { debug: line, info: line, warn: line },
       calls: this.calls,
       identity: new Identity(listen, identity.aliases),
-      router: new Router(
-        { groups, routes },
-        {
-          draw: (key) => {
-            let draws = 0;
-            return () => mix32(key, draws++) / 2 ** 32;
-          },
-          callsOn: (target) => this.calls.callsOn(target),
-        },
-      ),
+      router: this.router,
       secrets: identity.secret,
       timers: timersFrom(timers),
       timerCMs: timers.cMs,
+      setupTimeoutMs: parsed.calls.setupTimeoutMs,
+      watch: this.watch,
+      locate: ({ host }) => this.places.get(host) ?? null,
     });
   }
 

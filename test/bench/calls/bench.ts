@@ -8,7 +8,7 @@ import { barChart } from "./chart.ts";
 import { EMPTY_DOCUMENT, withGenerated } from "./document.ts";
 import { fullRun } from "./full.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import { profileRun, quickRun } from "./quick.ts";
+import { overloadRun, profileRun, quickRun } from "./quick.ts";
 import { type Machine, markdown, type Summary, summaries } from "./report.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
 
@@ -76,6 +76,7 @@ async function bench(options: BenchOptions): Promise<void> {
   try {
     if (!host.twoCores) process.stdout.write("Only one core: the proxy and the load share it.\n");
     if (options.profile) await profileRun(host);
+    else if (options.overload) await overloadRun(host, options.only ?? ["tandem"]);
     else if (options.quick) await quickRun(host, options.only ?? ["tandem", "kamailio-fm"]);
     else await measureAll(host, options.only);
   } finally {

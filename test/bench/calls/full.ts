@@ -3,7 +3,9 @@ import type { BenchHost } from "./bench-host.ts";
 import {
   type Bench,
   measureCleanRate,
+  measureOverload,
   measureWindow,
+  type OverloadFigures,
   startBench,
   stopBench,
   type WindowFigures,
@@ -41,6 +43,7 @@ const RENEWED_WARM_UP = { rate: 1_000, seconds: 3 };
 export interface Results {
   windows: { name: SubjectName; figures: WindowFigures }[];
   cleanRates: { name: SubjectName; found: Found }[];
+  overloads: { name: SubjectName; figures: OverloadFigures }[];
   memory: MemoryFigures[];
 }
 
@@ -48,10 +51,17 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-async function warm(host: BenchHost, name: SubjectName): Promise<Bench> {
+/** A proxy started anew that has carried some calls. */
+export async function startWarm(host: BenchHost, name: SubjectName): Promise<Bench> {
   const bench = await startBench(host, name);
   await bench.load.step(RENEWED_WARM_UP);
   return bench;
+}
+
+/** "at 2.0 times that 85% of it completed (others had 0% of the core)" */
+export function describeOverload({ offered, completed, disturbed }: OverloadFigures): string {
+  const others = `others had ${(100 * disturbed).toFixed(0)}% of the core`;
+  return `at ${offered.toFixed(1)} times that ${(100 * completed).toFixed(0)}% of it completed (${others})`;
 }
 
 /** Where to look first: what was found before, else what its processor time a call lets expect. */
@@ -79,11 +89,18 @@ async function measureRound(
     told.push(`${(figures.userUs + figures.kernelUs).toFixed(0)} µs at ${rate}/s${clean}`);
   }
   if (search) {
-    const renew = (): Promise<Bench> => warm(host, name);
+    const renew = (): Promise<Bench> => startWarm(host, name);
     const searched = await measureCleanRate(bench, { ...searchFrom(results, name), renew });
     bench = searched.bench;
     results.cleanRates.push({ name, found: searched.found });
     told.push(`clean to ${searched.found.rate}/s${searched.found.above ? " and more" : ""}`);
+    if (searched.found.rate > 0) {
+      await stopBench(bench);
+      bench = await renew();
+      const figures = await measureOverload(bench, searched.found.rate);
+      results.overloads.push({ name, figures });
+      told.push(describeOverload(figures));
+    }
   }
   await stopBench(bench);
   say(`${SUBJECT_TITLES[name].padEnd(26)} ${told.join(", ")}`);
@@ -96,7 +113,7 @@ export async function fullRun(
   plan: FullPlan = PLAN,
 ): Promise<Results> {
   const startedAt = performance.now();
-  const results: Results = { windows: [], cleanRates: [], memory: [] };
+  const results: Results = { windows: [], cleanRates: [], overloads: [], memory: [] };
   for (let round = 1; round <= plan.rounds; round++) {
     for (const name of subjects) {
       const inTime = performance.now() - startedAt < plan.searchesEndMs;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Program, ProgramOptions } from "../../lab/program.ts";
-import { parseAnswerTimes, parseCounts, type SippCounts } from "./sipp-files.ts";
+import { completedWithin, parseAnswerTimes, parseCounts, type SippCounts } from "./sipp-files.ts";
 import { type Addresses, SIP_PORT } from "./subjects.ts";
 
 type Start = (label: string, argv: readonly string[], options?: ProgramOptions) => Program;
@@ -44,6 +44,8 @@ export interface StepResult {
   /** Calls begun a second: less than asked for when the load itself can't keep up. */
   offeredRate: number;
   failed: number;
+  /** Calls a second that came to their end while calls were begun. */
+  completedRate: number;
   /** Messages that the caller and the callee sent again. */
   retransmissions: number;
   /** INVITE to 200 at the caller. */
@@ -73,6 +75,11 @@ function sippArgv({ scenario, address, port, statistics }: SippPlan): string[] {
   ];
 }
 
+/** Calls that ended otherwise than by their BYE: failed, or refused. */
+function notCompleted(counts: SippCounts | null): number {
+  return counts === null ? 0 : counts.calls - counts.current - counts.completed;
+}
+
 function readText(file: string): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
@@ -87,7 +94,11 @@ export class Load {
     this.#plan = plan;
     this.#calleeStatistics = this.#file("callee.csv");
     const address = plan.addresses.callee;
-    const argv = sippArgv({ scenario: "uas", address, port: SIP_PORT, statistics: this.#calleeStatistics });
+    // -aa: probes of the proxy are answered 200
+    const argv = [
+      ...sippArgv({ scenario: "uas", address, port: SIP_PORT, statistics: this.#calleeStatistics }),
+      "-aa",
+    ];
     this.#callee = plan.start("callee", argv, { env: { TERM: "dumb" } });
   }
 
@@ -111,7 +122,7 @@ export class Load {
       if (performance.now() > end) return true;
       const counts = parseCounts(readText(statistics));
       const sentAgain = this.#calleeRetransmissions() - before;
-      return (counts?.failed ?? 0) + (counts?.retransmissions ?? 0) + sentAgain > trouble;
+      return notCompleted(counts) + (counts?.retransmissions ?? 0) + sentAgain > trouble;
     });
     await delay(REST_MS);
     const caller = this.#callerCounts(program, statistics);
@@ -120,7 +131,8 @@ export class Load {
     return {
       offered: caller.calls,
       offeredRate: caller.calls / callingS,
-      failed: caller.failed + caller.current + Math.max(0, calls - caller.calls),
+      failed: notCompleted(caller) + caller.current + Math.max(0, calls - caller.calls),
+      completedRate: completedWithin(readText(statistics), plan.seconds) / plan.seconds,
       retransmissions: caller.retransmissions + this.#calleeRetransmissions() - before,
       answerTimesMs: parseAnswerTimes(readText(shortMessages)),
     };

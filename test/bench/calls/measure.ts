@@ -2,7 +2,7 @@
 import type { BenchHost } from "./bench-host.ts";
 import { percentile } from "./figures.ts";
 import { Load } from "./load.ts";
-import { processorTime } from "./process-tree.ts";
+import { type ProcessorTime, processorTime } from "./process-tree.ts";
 import { type Found, highestCleanRate, type Verdict } from "./rate-search.ts";
 import {
   addressesOf,
@@ -17,6 +17,8 @@ import {
 export const TROUBLE_MAX = 0.001;
 const PROBE_S = 2.5;
 const RATE_MAX = 9_000;
+const OVERLOAD_FACTOR = 2;
+const OVERLOAD_S = 8;
 /** A core that is busy for so much of the time has reached its end. */
 const FULL_MIN = 0.85;
 /** Calls begun, as a share of those asked for. */
@@ -70,35 +72,42 @@ export async function stopBench({ subject, load }: Bench): Promise<void> {
   await subject.program.stop();
 }
 
+/** What the proxy and its core have done since. */
+function watchCore(host: BenchHost, pid: number): () => { own: ProcessorTime; disturbed: number } {
+  const startedAt = performance.now();
+  const coreBefore = host.coreTime("proxy");
+  const before = processorTime(pid);
+  return () => {
+    const after = processorTime(pid);
+    const core = host.coreTime("proxy");
+    const windowUs = (performance.now() - startedAt) * 1_000;
+    const own = { userUs: after.userUs - before.userUs, kernelUs: after.kernelUs - before.kernelUs };
+    const busyUs = core.busyUs - coreBefore.busyUs + core.stolenUs - coreBefore.stolenUs;
+    return { own, disturbed: Math.max(0, (busyUs - own.userUs - own.kernelUs) / windowUs) };
+  };
+}
+
 export async function measureWindow(
   { host, subject, load }: Bench,
   plan: { rate: number; seconds: number; answerTimes?: boolean },
 ): Promise<WindowFigures> {
-  const { pid } = subject.program;
   subject.openWindow();
-  const startedAt = performance.now();
-  const coreBefore = host.coreTime("proxy");
-  const before = processorTime(pid);
+  const watched = watchCore(host, subject.program.pid);
   const result = await load.step(plan);
-  const after = processorTime(pid);
-  const core = host.coreTime("proxy");
+  const { own, disturbed } = watched();
   assertAlive(subject);
-  const windowUs = (performance.now() - startedAt) * 1_000;
   const loop = await subject.closeWindow();
   const calls = Math.max(1, result.offered);
-  const userUs = after.userUs - before.userUs;
-  const kernelUs = after.kernelUs - before.kernelUs;
-  const othersUs = core.busyUs - coreBefore.busyUs - userUs - kernelUs + core.stolenUs - coreBefore.stolenUs;
   return {
     rate: plan.rate,
-    userUs: userUs / calls,
-    kernelUs: kernelUs / calls,
+    userUs: own.userUs / calls,
+    kernelUs: own.kernelUs / calls,
     failed: result.failed / calls,
     retransmissions: result.retransmissions / calls,
     answerP50Ms: percentile(result.answerTimesMs, 0.5),
     answerP99Ms: percentile(result.answerTimesMs, 0.99),
     loop,
-    disturbed: Math.max(0, othersUs / windowUs),
+    disturbed,
   };
 }
 
@@ -118,6 +127,33 @@ async function probe({ host, subject, load }: Bench, rate: number): Promise<Verd
   const proxyBusy = (after.userUs + after.kernelUs - before.userUs - before.kernelUs) / windowUs;
   const loadBusy = (loadAfter.busyUs - loadBefore.busyUs) / windowUs;
   return loadBusy > FULL_MIN && proxyBusy < FULL_MIN ? "load" : "bad";
+}
+
+/** A proxy that is offered twice what it carries cleanly. */
+export interface OverloadFigures {
+  cleanRate: number;
+  /** Calls a second that were begun, as a share of the clean rate: 2, unless the load could not. */
+  offered: number;
+  /** Calls a second that came to their end, as a share of the clean rate. */
+  completed: number;
+  /** Share of the time in which something else had the proxy's core. */
+  disturbed: number;
+}
+
+/** @param bench warm and without a backlog; it has one afterwards */
+export async function measureOverload(
+  { host, subject, load }: Bench,
+  cleanRate: number,
+): Promise<OverloadFigures> {
+  const watched = watchCore(host, subject.program.pid);
+  const result = await load.step({ rate: OVERLOAD_FACTOR * cleanRate, seconds: OVERLOAD_S });
+  assertAlive(subject);
+  return {
+    cleanRate,
+    offered: result.offeredRate / cleanRate,
+    completed: result.completedRate / cleanRate,
+    disturbed: watched().disturbed,
+  };
 }
 
 /**

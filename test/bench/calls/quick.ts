@@ -3,7 +3,16 @@ import { readFileSync } from "node:fs";
 import type { BenchHost } from "./bench-host.ts";
 import { type CpuProfile, selfTimes } from "./cpu-profile.ts";
 import { median } from "./figures.ts";
-import { measureWindow, startBench, stopBench, type WindowFigures } from "./measure.ts";
+import { describeOverload, startWarm } from "./full.ts";
+import {
+  type Bench,
+  measureCleanRate,
+  measureOverload,
+  measureWindow,
+  startBench,
+  stopBench,
+  type WindowFigures,
+} from "./measure.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
 
 const RATE = 1_000;
@@ -59,6 +68,21 @@ export async function quickRun(host: BenchHost, subjects: readonly SubjectName[]
     say(
       `${SUBJECT_TITLES[first]} costs ${ratio.toFixed(2)} of ${SUBJECT_TITLES[name]} at ${RATE} calls a second`,
     );
+  }
+}
+
+/** The highest clean rate of each, and what is completed at twice that. */
+export async function overloadRun(host: BenchHost, subjects: readonly SubjectName[]): Promise<void> {
+  for (const name of subjects) {
+    const renew = (): Promise<Bench> => startWarm(host, name);
+    const { found, bench } = await measureCleanRate(await renew(), { start: RATE, factor: 1.4, renew });
+    await stopBench(bench);
+    say(`${SUBJECT_TITLES[name]}: clean to ${found.rate} calls a second${found.above ? " and more" : ""}`);
+    for (let round = 0; round < QUICK_ROUNDS && found.rate > 0; round++) {
+      const loaded = await renew();
+      say(`  ${describeOverload(await measureOverload(loaded, found.rate))}`);
+      await stopBench(loaded);
+    }
   }
 }
 

@@ -25,6 +25,9 @@ export interface Summary {
   cleanRate: Sample | null;
   /** The proxy could do more than that. */
   cleanRateAbove: boolean;
+  /** At twice the clean rate: what was offered, and what was completed, as shares of it. */
+  offered: Sample | null;
+  completed: Sample | null;
   answerP50: Sample | null;
   answerP99: Sample | null;
   memory: Sample | null;
@@ -40,6 +43,7 @@ function summarise(name: SubjectName, results: Results): Summary {
   const windows = results.windows.filter((each) => each.name === name).map((each) => each.figures);
   const told = windows.filter((each) => each.rate === TOLD_RATE);
   const rates = results.cleanRates.filter((each) => each.name === name).map((each) => each.found);
+  const overloads = results.overloads.filter((each) => each.name === name).map((each) => each.figures);
   const memory = results.memory.filter((each) => each.name === name);
   return {
     name,
@@ -55,6 +59,8 @@ function summarise(name: SubjectName, results: Results): Summary {
     }),
     cleanRate: sample(rates.map((each) => each.rate)),
     cleanRateAbove: rates.some((each) => each.above),
+    offered: sample(overloads.map((each) => each.offered)),
+    completed: sample(overloads.map((each) => each.completed)),
     answerP50: sample(told.map((each) => each.answerP50Ms)),
     answerP99: sample(told.map((each) => each.answerP99Ms)),
     memory: sample(memory.map((each) => each.bytesACall)),
@@ -120,6 +126,8 @@ function otherTable(all: readonly Summary[]): string {
       title: "highest clean rate, calls/s",
       cell: (one: Summary) => `${one.cleanRateAbove ? "at least " : ""}${spread(one.cleanRate)}`,
     },
+    { title: "offered twice that: times it that were begun", cell: (one: Summary) => spread(one.offered, 2) },
+    { title: "and share of it that was completed", cell: (one: Summary) => spread(one.completed, 2) },
     { title: "answer delay at 1,000 calls/s, p50, ms", cell: (one: Summary) => spread(one.answerP50, 2) },
     { title: "answer delay at 1,000 calls/s, p99, ms", cell: (one: Summary) => spread(one.answerP99, 2) },
     {
@@ -136,7 +144,8 @@ function otherTable(all: readonly Summary[]): string {
 }
 
 function remarks(results: Results, all: readonly Summary[]): string[] {
-  const disturbed = results.windows.filter(({ figures }) => figures.disturbed > DISTURBED_MAX).length;
+  const windows = [...results.windows, ...results.overloads];
+  const disturbed = windows.filter(({ figures }) => figures.disturbed > DISTURBED_MAX).length;
   const lines: string[] = [];
   if (all.some(({ byRate }) => byRate.some(({ clean }) => !clean)))
     lines.push("\\* Not carried cleanly: calls failed or messages were sent again.");
@@ -144,7 +153,7 @@ function remarks(results: Results, all: readonly Summary[]): string[] {
     lines.push("\"At least\": the load's own core was full before the proxy's.");
   if (disturbed > 0) {
     lines.push(
-      `**Something else had more than ${100 * DISTURBED_MAX}% of the proxy's core in ${disturbed} of the ${results.windows.length} windows: repeat the run on a quiet machine.**`,
+      `**Something else had more than ${100 * DISTURBED_MAX}% of the proxy's core in ${disturbed} of the ${windows.length} windows: repeat the run on a quiet machine.**`,
     );
   }
   return lines;

@@ -5,6 +5,8 @@ export interface SippCounts {
   calls: number;
   current: number;
   failed: number;
+  /** Those whose BYE was answered, by the caller's own count. */
+  completed: number;
   /** Messages sent again for want of an answer. */
   retransmissions: number;
   /** Seconds from the start to this line. */
@@ -16,16 +18,27 @@ export interface SippCounts {
  * @returns null when there is none yet; a column that this SIPp lacks counts 0
  */
 export function parseCounts(text: string): SippCounts | null {
-  const lines = text.split("\n").slice(0, -1).filter(Boolean); // one without its line feed is still being written
-  const names = lines[0]?.split(";");
-  if (names === undefined || lines.length < 2) return null;
-  const values = lines[lines.length - 1]?.split(";") ?? [];
+  return parseLines(text).at(-1) ?? null;
+}
+
+/** Calls completed when so many seconds had passed, by the last line until then; 0 where there is none. */
+export function completedWithin(text: string, seconds: number): number {
+  return parseLines(text).findLast(({ elapsedS }) => elapsedS <= seconds)?.completed ?? 0;
+}
+
+function parseLines(text: string): SippCounts[] {
+  const [head = "", ...lines] = text.split("\n").slice(0, -1).filter(Boolean); // one without its line feed is still being written
+  return lines.map((line) => countsOf(head.split(";"), line.split(";")));
+}
+
+function countsOf(names: readonly string[], values: readonly string[]): SippCounts {
   const read = (name: string): string => values[names.indexOf(name)] ?? "";
   const count = (name: string): number => Number(read(name)) || 0;
   return {
     calls: count("IncomingCall(C)") + count("OutgoingCall(C)"),
     current: count("CurrentCall"),
     failed: count("FailedCall(C)"),
+    completed: count("completed(C)"),
     retransmissions: count("Retransmissions(C)"),
     elapsedS: secondsOf(read("CurrentTime")) - secondsOf(read("StartTime")),
   };

@@ -33,7 +33,7 @@ describe("tandem reload", () => {
       env: { LEVEL: "warn" },
       log: { info: log, error: log },
       current: loadConfig(file, {}),
-      prepare: (next) => () => void used.push(next),
+      prepare: async (next) => () => void used.push(next),
     });
   });
   after(async () => {

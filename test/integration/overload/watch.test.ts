@@ -4,20 +4,24 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
-import { type OverloadOptions, OverloadWatch } from "../../../src/node/overload.ts";
+import { type OverloadBounds, OverloadWatch } from "../../../src/node/overload.ts";
 import { until } from "../../lab/until.ts";
 
 const ADDRESS = "127.0.0.1";
-const SEEN_WITHIN_MS = 10_000;
-const NEVER: OverloadOptions = { loopDelayMs: 1_000_000, queueBytes: 1_000_000_000 };
+const SEEN_WITHIN_MS = 20_000;
+const NEVER: OverloadBounds = { loopDelayMs: 1_000_000, queueBytes: 1_000_000_000 };
 
 /** A watch over a UDP port, and the levels that it has told. */
-function watch(bounds: OverloadOptions, port: number) {
+function watch(bounds: OverloadBounds, port: number, receiveBufferBytes = 1_000_000_000) {
   const told: number[] = [];
-  const at = new OverloadWatch(bounds, [{ transport: "udp", address: ADDRESS, port }], (level) =>
-    told.push(level),
-  );
-  return { at, told };
+  const said: string[] = [];
+  const at = new OverloadWatch(bounds, {
+    listeners: [{ transport: "udp", address: ADDRESS, port }],
+    receiveBufferBytes,
+    shed: (level) => told.push(level),
+    log: { warn: (_fields, text) => said.push(text) },
+  });
+  return { at, told, said };
 }
 
 function spin(ms: number): void {
@@ -35,8 +39,8 @@ function busy(ms: number): () => void {
   return () => clearImmediate(next);
 }
 
-test("a loop that is late: more and more is refused; when it is in time again, all is let in", async () => {
-  const { at, told } = watch({ ...NEVER, loopDelayMs: 50 }, 5060);
+test("a loop that is late: more and more is refused; in time again, all is let in; both are said once", async () => {
+  const { at, told, said } = watch({ ...NEVER, loopDelayMs: 50 }, 5060);
   const stop = busy(250);
   await until(
     "a third look",
@@ -55,7 +59,9 @@ test("a loop that is late: more and more is refused; when it is in time again, a
     () => (told.at(-1) === 0 ? true : null),
     () => told.join(),
   );
+  await until("that it is over", SEEN_WITHIN_MS, () => (said.length >= 2 ? true : null));
   at.stop();
+  assert.deepEqual(said, ["overload: new calls are refused", "overload is over"]);
 });
 
 /** A process that has a UDP port and reads nothing from it. */
@@ -68,31 +74,44 @@ async function deafSocket() {
   return { child, port };
 }
 
-test("datagrams that wait in the kernel: seen by the busy, and forgotten when they are read", async (t) => {
-  const { child, port } = await deafSocket();
-  t.after(() => child.kill("SIGKILL"));
-  const sender = createSocket("udp4");
-  t.after(() => sender.close());
-  for (let sent = 0; sent < 300; sent++) sender.send(Buffer.alloc(1_000), port, ADDRESS);
-  const { at, told } = watch({ ...NEVER, queueBytes: 50_000 }, port);
-  t.after(() => at.stop());
-  const stop = busy(5);
-  await until(
-    "a second look",
-    SEEN_WITHIN_MS,
-    () => (told.length >= 2 ? true : null),
-    () => told.join(),
-  );
-  stop();
-  assert.ok((told[1] ?? 0) > (told[0] ?? 0));
-  child.kill("SIGCONT");
-  await until(
-    "the end",
-    SEEN_WITHIN_MS,
-    () => (told.at(-1) === 0 ? true : null),
-    () => told.join(),
-  );
-});
+const QUEUES = [
+  {
+    name: "datagrams that wait in the kernel",
+    bounds: { ...NEVER, queueBytes: 50_000 },
+    receiveBufferBytes: 1e9,
+  },
+  {
+    name: "a receive buffer that is smaller than the bound",
+    bounds: { ...NEVER, queueBytes: null },
+    receiveBufferBytes: 50_000,
+  },
+];
+for (const { name, bounds, receiveBufferBytes } of QUEUES)
+  test(`${name}: seen by the busy, and forgotten when they are read`, async (t) => {
+    const { child, port } = await deafSocket();
+    t.after(() => child.kill("SIGKILL"));
+    const sender = createSocket("udp4");
+    t.after(() => sender.close());
+    for (let sent = 0; sent < 300; sent++) sender.send(Buffer.alloc(1_000), port, ADDRESS);
+    const { at, told } = watch(bounds, port, receiveBufferBytes);
+    t.after(() => at.stop());
+    const stop = busy(5);
+    await until(
+      "a second look",
+      SEEN_WITHIN_MS,
+      () => (told.length >= 2 ? true : null),
+      () => told.join(),
+    );
+    stop();
+    assert.ok((told[1] ?? 0) > (told[0] ?? 0));
+    child.kill("SIGCONT");
+    await until(
+      "the end",
+      SEEN_WITHIN_MS,
+      () => (told.at(-1) === 0 ? true : null),
+      () => told.join(),
+    );
+  });
 
 test("a watch that was stopped says nothing, and holds no process up", async () => {
   const { at, told } = watch({ ...NEVER, loopDelayMs: 10 }, 5060);

@@ -195,7 +195,7 @@ describe("how many connections", () => {
       const start = performance.now();
       caller?.socket.write(options("x"));
       await until("answer", () => caller?.heard === "answer");
-      assert.ok(performance.now() - start < 200);
+      assert.ok(performance.now() - start < 1_000);
     }
     assert.ok(callers.every(({ ended }) => !ended));
   });

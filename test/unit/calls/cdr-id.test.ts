@@ -12,7 +12,7 @@ const FACTS = {
   contact: "<sip:alice@192.0.2.1>",
   routes: "",
   requested: "sip:bob@edge.example",
-  source: "192.0.2.1:5060",
+  place: "udp:192.0.2.1:5060",
 };
 
 test("a challenged INVITE and the one that follows have ids of their own; else the call would be dropped as a double", () => {
@@ -20,6 +20,7 @@ test("a challenged INVITE and the one that follows have ids of their own; else t
   const table = new CallTable({
     wheel: new TimerWheel(0, 10),
     wall: () => 0,
+    now: () => 0,
     node: "edge-a",
     maxDurationMs: 1_000,
     write: (cdr) => cdrs.push(cdr),

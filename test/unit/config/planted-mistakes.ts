@@ -1,5 +1,6 @@
 /** A good file, and the mistakes that are planted in it, each with what the user must be told. */
 import type { Mistake } from "./mistake.ts";
+import { HEALTH_MISTAKES } from "./planted-health.ts";
 import { PEER_MISTAKES } from "./planted-peers.ts";
 import { RULE_MISTAKES } from "./planted-rules.ts";
 
@@ -42,7 +43,7 @@ limits: { connections: 100 }
 log: { level: info }
 `;
 
-export const MISTAKES: readonly Mistake[] = [...PEER_MISTAKES, ...RULE_MISTAKES];
+export const MISTAKES: readonly Mistake[] = [...PEER_MISTAKES, ...RULE_MISTAKES, ...HEALTH_MISTAKES];
 
 /** The good file with one mistake in it. */
 export function planted(mistake: Pick<Mistake, "line" | "with">): string {

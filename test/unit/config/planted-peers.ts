@@ -133,13 +133,13 @@ export const PEER_MISTAKES: readonly Mistake[] = [
   },
   // Targets
   {
-    name: "a DNS name as target",
+    name: "a target whose name can't be one",
     line: 18,
-    with: "    targets: [sip:pbx.example.com, sip:10.1.0.12]",
+    with: "    targets: [sip:pbx_.example.com, sip:10.1.0.12]",
     key: "groups.pbx.targets[0]",
-    expected: /a numeric address/,
-    found: /pbx\.example\.com/,
-    remedy: /DNS names are not in this version yet/,
+    expected: /an address or a domain name/,
+    found: /pbx_\.example\.com/,
+    remedy: /letters, digits and hyphens/,
   },
   {
     name: "a target without scheme",
@@ -191,7 +191,7 @@ export const PEER_MISTAKES: readonly Mistake[] = [
     line: 18,
     with: "    targets: [sip:10.1.0.256]",
     key: "groups.pbx.targets[0]",
-    expected: /a numeric address/,
+    expected: /an address or a domain name/,
     found: /10\.1\.0\.256/,
     remedy: /from 0 to 255/,
   },
@@ -296,15 +296,6 @@ export const PEER_MISTAKES: readonly Mistake[] = [
     expected: /each key once/,
     found: /the key pbx again/,
     remedy: /line 13 already/,
-  },
-  {
-    name: "probing, which comes later",
-    line: 17,
-    with: "    probe: { interval: 10s }",
-    key: "groups.pbx.probe",
-    expected: /a key of this version/,
-    found: /not in this version yet/,
-    remedy: /no support for probing/,
   },
   {
     name: "a cluster, which comes later",

@@ -27,9 +27,9 @@ test("without the keys there is no limit and no record, and overload has its bou
   assert.deepEqual(
     { calls, cdr, overload, control },
     {
-      calls: { maxDurationMs: 43_200_000 },
+      calls: { setupTimeoutMs: 60_000, maxDurationMs: 43_200_000 },
       cdr: { file: null, bufferBytes: 8_388_608 },
-      overload: { loopDelayMs: 100, queueBytes: 524_288, retryAfterS: 5 },
+      overload: { loopDelayMs: 100, queueBytes: null, retryAfterS: 5 },
       control: { socket: "/run/tandem/host-1.sock" },
     },
   );
@@ -37,7 +37,7 @@ test("without the keys there is no limit and no record, and overload has its bou
 });
 
 test("with the keys", () => {
-  const config = parse(`${LISTEN}calls: { maxDuration: 2h }
+  const config = parse(`${LISTEN}calls: { setupTimeout: 30s, maxDuration: 2h }
 cdr: { file: /var/log/cdr.jsonl, bufferBytes: 65536 }
 overload: { loopDelay: 50ms, queueBytes: 16384, retryAfter: 1.2s }
 control: { socket: /tmp/a.sock }
@@ -48,7 +48,7 @@ groups:
     targets: [{ uri: sip:10.0.0.2, maxCalls: 5, maxCallsPerSecond: 2 }, { uri: sip:10.0.0.3 }]
 routes: [{ from: pbx, to: pbx }]
 `);
-  assert.deepEqual(config.calls, { maxDurationMs: 7_200_000 });
+  assert.deepEqual(config.calls, { setupTimeoutMs: 30_000, maxDurationMs: 7_200_000 });
   assert.deepEqual(config.cdr, { file: "/var/log/cdr.jsonl", bufferBytes: 65_536 });
   assert.deepEqual(config.overload, { loopDelayMs: 50, queueBytes: 16_384, retryAfterS: 2 });
   assert.deepEqual(config.control, { socket: "/tmp/a.sock" });
@@ -70,6 +70,8 @@ describe("bounds: good at the limit, named one past it", () => {
     ["limits.maxCalls", "1000000", "1000001"],
     ["limits.maxCallsPerSecond", "1", "0"],
     ["limits.maxCallsPerSecond", "100000", "100001"],
+    ["calls.setupTimeout", "1s", "999ms"],
+    ["calls.setupTimeout", "10m", "601s"],
     ["calls.maxDuration", "1s", "999ms"],
     ["calls.maxDuration", "168h", "169h"],
     ["cdr.bufferBytes", "65536", "65535"],

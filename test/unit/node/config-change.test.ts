@@ -81,11 +81,18 @@ const rows: { name: string; keys: object; changed: string[]; needsRestart: strin
   },
   { name: "the log", keys: { log: { level: "debug" } }, changed: ["log.level"], needsRestart: [] },
   { name: "call records", keys: { cdr: { file: "/tmp/cdr" } }, changed: [], needsRestart: ["cdr.file"] },
+  { name: "DNS", keys: { dns: { minTtl: "5s" } }, changed: [], needsRestart: ["dns.minTtl"] },
   {
     name: "the name, and with it the control socket",
     keys: { node: "edge-b" },
     changed: [],
-    needsRestart: ["node", "control.socket"],
+    needsRestart: ["node", "state.directory", "control.socket"],
+  },
+  {
+    name: "the state directory",
+    keys: { state: { directory: "/tmp/state" } },
+    changed: [],
+    needsRestart: ["state.directory"],
   },
   {
     name: "listen",
@@ -113,7 +120,7 @@ describe("from one configuration to the next", () => {
     assert.equal(effective.log.level, "warn");
     const again = compareConfigs(effective, next);
     assert.deepEqual(again.changed, []);
-    assert.deepEqual(again.needsRestart, ["node", "limits.connections", "control.socket"]);
+    assert.deepEqual(again.needsRestart, ["node", "limits.connections", "state.directory", "control.socket"]);
   });
 
   test("each section of the configuration has a place", () => {

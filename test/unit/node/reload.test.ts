@@ -30,7 +30,7 @@ function world(loads: (() => Loaded | Promise<Loaded>)[], prepare?: ReloadOption
     env: {},
     log: { info: log, error: log },
     current: parse(),
-    prepare: prepare ?? ((next) => () => void used.push(next)),
+    prepare: prepare ?? (async (next) => () => void used.push(next)),
     load: async () => (loads.shift() ?? assert.fail("read too often"))(),
   });
   return { reloader, used, lines };

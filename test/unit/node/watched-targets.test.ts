@@ -1,22 +1,26 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { KEPT_MS, WatchedTargets } from "../../../src/node/watched-targets.ts";
-import { type Target, targetOf } from "../../../src/routing/target.ts";
+import { numericPlace, type Target, targetsOf } from "../../../src/routing/target.ts";
 import { TimerEntry, TimerWheel } from "../../../src/sip/timer/timer-wheel.ts";
 import type { Flow } from "../../../src/transport/flow.ts";
 
-const target = (address: string, transport: "udp" | "tcp" = "udp"): Target =>
-  targetOf("pbx", {
+const target = (address: string, transport: "udp" | "tcp" = "udp"): Target => {
+  const config = {
     uri: address.includes(":") ? `sip:[${address}]` : `sip:${address}`,
+    host: address,
+    numeric: true,
     transport,
-    address,
-    port: 5060,
+    port: 0,
     priority: 10,
     weight: 100,
-    mayUseTcp: true,
     maxCalls: null,
     maxCallsPerSecond: null,
-  });
+  };
+  const [only] = targetsOf("pbx", config, [numericPlace(config)]);
+  assert.ok(only);
+  return only;
+};
 const [a, b] = [target("10.0.0.2"), target("10.0.0.3")];
 /** One IPv4 listener, and none for IPv6. */
 const identity = { egress: (_transport: string, address: string) => (address.includes(":") ? -1 : 3) };

@@ -10,7 +10,7 @@ import {
 } from "../../support/proxy-world.ts";
 import { ScriptedCall } from "../../support/scripted-call.ts";
 
-const CONFIG = `${WORLD_CONFIG}calls: { maxDuration: 60s }\n`;
+const CONFIG = WORLD_CONFIG.replace("setupTimeout: 10m", "maxDuration: 60s");
 const MINUTE = 60_000;
 
 /** A call that reaches its longest duration. */
@@ -181,7 +181,29 @@ describe("longest duration", () => {
     call.assertGone();
   });
 
-  const unreachable = ["Contact: <sip:bob@pbx.invalid>", "Contact: <nonsense>", "X-None: 1"];
+  test("an end whose Contact is a name gets it where its INVITE went, as its in-dialog requests do", () => {
+    const { toCallee } = overdue({ answer: { contact: "<sip:bob@pbx.invalid>" } });
+    assert.deepEqual([toCallee.to, toCallee.message.uri], ["udp:10.1.0.11:5060", "sip:bob@pbx.invalid"]);
+  });
+
+  test("a caller on TCP gets it by the connection that it opened, wherever its Contact is (RFC 5626 §5.3)", () => {
+    const flow = {
+      transport: "tcp",
+      listener: 1,
+      address: "192.0.2.1",
+      port: 40_077,
+      connection: 7,
+    } as const;
+    const world = new ProxyWorld(CONFIG);
+    world.open.add("192.0.2.1:40077");
+    const call = new ScriptedCall(world, { via: "SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKtcp;rport" }, flow);
+    call.answers(200);
+    const [, toCaller] = world.pass(MINUTE);
+    assert.ok(toCaller);
+    assert.deepEqual([toCaller.to, toCaller.message.topVia.transport], ["tcp:192.0.2.1:40077", "TCP"]);
+  });
+
+  const unreachable = ["Contact: <nonsense>", "X-None: 1"];
   for (const header of unreachable) {
     test(`an end that can't be reached (${header}) is counted, and the other hung up`, () => {
       const world = new ProxyWorld(CONFIG);

@@ -108,6 +108,14 @@ describe("a call that was answered", () => {
     });
   }
 
+  for (const method of ["NOTIFY", "SUBSCRIBE"]) {
+    test(`481 to ${method} in the dialog: a subscription has ended, and not the call (RFC 5057 §5.1)`, () => {
+      const call = new ScriptedCall().up();
+      call.answered(call.byCaller(method), 481);
+      assert.deepEqual([call.world.cdrs.length, call.world.calls.size], [0, 1]);
+    });
+  }
+
   test("481 to a request while it rings ends nothing: the INVITE does", () => {
     const call = new ScriptedCall();
     call.answers(183);
@@ -283,6 +291,14 @@ describe("session timer (RFC 4028)", () => {
       assert.equal(call.account.endedBy, "session-timer");
     });
   }
+
+  test("less than the shortest interval that there is (RFC 4028 §4): the shortest", () => {
+    const call = new ScriptedCall().up("Session-Expires: 5;refresher=uas\r\n");
+    call.world.pass(89_999);
+    assert.equal(call.world.cdrs.length, 0);
+    call.world.pass(1);
+    assert.equal(call.account.endedBy, "session-timer");
+  });
 
   for (const value of ["", "0", "-5", "soon", "99999999999999999999"]) {
     test(`Session-Expires: "${value}" is none`, () => {

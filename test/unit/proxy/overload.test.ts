@@ -129,6 +129,23 @@ for (const { name, config } of CONFIGS) {
       }
     });
 
+    test("a call that was refused is, when it comes again from the caller who had no answer yet: it would ring for nobody", () => {
+      const world = overloaded(1, config);
+      const { message } = only(invite(world, 1), "503");
+      world.proxy.shed(0, 5);
+      assert.deepEqual(
+        invite(world, 1).map(({ text }) => text),
+        [message.raw],
+        "the same answer (§8.2.7)",
+      );
+      world.pass(31_999);
+      assert.ok(isRefused(invite(world, 1)), "for 64*T1");
+      only(invite(world, 1, "shed-anew"), "INVITE"); // another attempt of the caller
+      world.pass(32_001);
+      world.pass(32_001);
+      only(invite(world, 1), "INVITE");
+    });
+
     test("anybody, once it is over", () => {
       const world = overloaded(1, config);
       world.proxy.shed(0, 5);

@@ -5,6 +5,7 @@ import {
   orderByCalls,
   orderByHash,
   orderByWeight,
+  type Prioritized,
   rotate,
   tiersOf,
   type Weighted,
@@ -25,12 +26,15 @@ function draws(seed: string): () => number {
 }
 
 const weighted = (...weights: number[]): Weighted[] =>
-  weights.map((weight, index) => ({ id: `t${index}`, priority: 1, weight }));
+  weights.map((weight, index) => ({ id: `t${index}`, weight }));
 
 const ids = (targets: readonly Weighted[]): string => targets.map(({ id }) => id).join(" ");
 
 const anyTargets = fc
-  .array(fc.record({ priority: fc.nat(3), weight: fc.constantFrom(0, 1, 10, 65_535) }), { maxLength: 12 })
+  .array(
+    fc.record({ priority: fc.nat(3), srvPriority: fc.nat(1), weight: fc.constantFrom(0, 1, 10, 65_535) }),
+    { maxLength: 12 },
+  )
   .map((targets) => targets.map((target, index) => ({ id: `t${index}`, ...target })));
 
 const KEYS = 20_000;
@@ -52,15 +56,16 @@ describe("tiers", () => {
     fc.assert(
       fc.property(anyTargets, (targets) => {
         const tiers = tiersOf(targets);
-        const priorities = tiers.map((tier) => tier[0]?.priority ?? -1);
+        const rank = ({ priority, srvPriority }: Prioritized): number => priority * 2 + srvPriority;
+        const ranks = tiers.map(([first]) => (first === undefined ? -1 : rank(first)));
         assert.deepEqual(
-          priorities,
-          [...new Set(targets.map(({ priority }) => priority))].sort((a, b) => a - b),
+          ranks,
+          [...new Set(targets.map(rank))].sort((a, b) => a - b),
         );
-        for (const tier of tiers) {
+        for (const [index, tier] of tiers.entries()) {
           assert.deepEqual(
             tier,
-            targets.filter(({ priority }) => priority === tier[0]?.priority),
+            targets.filter((target) => rank(target) === ranks[index]),
           );
         }
       }),

@@ -1,0 +1,118 @@
+/** What the active node decides on its own right to serve. Pure; asked at every receive, send and renewal. */
+import { serveUntilOf } from "./lease.ts";
+import type { Health } from "./message.ts";
+import { type ClusterSettings, majority } from "./settings.ts";
+
+/** What one configured standby last acknowledged. */
+export interface StandbyWord {
+  /** When the newest message of ours that it echoed was sent, own monotonic milliseconds; -Infinity: none. */
+  readonly echoedAt: number;
+  readonly alive: boolean;
+  /** What its last heartbeat said of Redis. */
+  readonly redis: Health;
+  readonly leftCleanly: boolean;
+}
+
+export interface ServeEvidence {
+  readonly now: number;
+  /** When the last acknowledged renewal was sent; -Infinity: none. */
+  readonly renewedAt: number;
+  readonly redis: Health;
+  readonly standbys: readonly StandbyWord[];
+  /** When a witness that answered was asked; -Infinity: never. */
+  readonly witnessAt: number;
+  readonly front: Health;
+  /** This epoch was taken without Redis, when the floating IP and the peer were silent. */
+  readonly tookAlone: boolean;
+  /** An epoch above our own that was heard; 0: none. */
+  readonly higherEpoch: number;
+  /** Somebody else holds the lease, by Redis's own word. */
+  readonly leaseTaken: boolean;
+  /** Exchanges sent before this do not count: the clocks jumped. */
+  readonly exchangesFrom: number;
+  readonly guardianLost: boolean;
+  /** A ready node that asked us to resign because our front is lost. */
+  readonly askedBy: string | null;
+  readonly conflict: boolean;
+}
+
+export type ServeVerdict =
+  | { readonly action: "serve"; readonly until: number; readonly basis: Basis; readonly reason: string }
+  /** Serves nothing until a fresh exchange; keeps the address. */
+  | { readonly action: "pause"; readonly until: number; readonly reason: string }
+  | { readonly action: "fence"; readonly reason: string }
+  | { readonly action: "step-down"; readonly successor: string | null; readonly reason: string };
+
+export type Basis = "lease" | "acknowledgements" | "majority" | "alone";
+
+interface Right {
+  readonly sentAt: number;
+  readonly basis: Basis;
+}
+
+/**
+ * The right to serve comes from the newest exchange: a renewal acknowledged by Redis; acknowledgements of every configured
+ * standby, each of which then leaves us alone for the time to live; with three or more nodes and no Redis, of a majority
+ * whose members have no Redis either; alone, of a witness, and only where the peer can't have taken over.
+ */
+function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
+  const rights: Right[] = [{ sentAt: e.renewedAt, basis: "lease" }];
+  const needed = e.standbys.filter(({ leftCleanly }) => !leftCleanly);
+  if (needed.length > 0)
+    rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
+  if (e.redis === "lost" && settings.nodes.length > 2) rights.push(byMajority(e, settings));
+  if (mayServeAlone(e, settings)) rights.push({ sentAt: e.witnessAt, basis: "alone" });
+  return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
+}
+
+function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {
+  const echoes = e.standbys
+    .filter(({ redis }) => redis === "lost")
+    .map(({ echoedAt }) => echoedAt)
+    .sort((a, b) => b - a);
+  return { sentAt: echoes[majority(settings) - 2] ?? Number.NEGATIVE_INFINITY, basis: "majority" };
+}
+
+function mayServeAlone(e: ServeEvidence, settings: ClusterSettings): boolean {
+  if (e.redis === "ok" || settings.nodes.length > 2 || e.front === "lost") return false;
+  return e.standbys.every(
+    ({ alive, redis, leftCleanly }) => leftCleanly || (!alive && (redis === "lost" || e.tookAlone)),
+  );
+}
+
+/** Until when this node may serve, whatever else it has to do. */
+export function serveUntil(e: ServeEvidence, settings: ClusterSettings): number {
+  return serveUntilOf(serveRight(e, settings).sentAt, settings);
+}
+
+export function serveRule(e: ServeEvidence, settings: ClusterSettings): ServeVerdict {
+  if (e.higherEpoch > 0)
+    return { action: "fence", reason: `epoch ${e.higherEpoch} was heard, which is above our own` };
+  if (e.leaseTaken) return { action: "fence", reason: "Redis says that another node holds the lease" };
+  const right = serveRight(e, settings);
+  const until = serveUntilOf(right.sentAt, settings);
+  if (e.now >= until)
+    return {
+      action: "fence",
+      reason: "neither Redis nor the standbys confirmed in time that this node may serve",
+    };
+  if (e.conflict) return { action: "fence", reason: "another node has the floating IP on this network" };
+  if (e.guardianLost)
+    return { action: "step-down", successor: null, reason: "the guardian of this node is gone" };
+  if (e.front === "lost" && e.askedBy !== null)
+    return {
+      action: "step-down",
+      successor: e.askedBy,
+      reason: `the network of the floating IP is lost here, and ${e.askedBy} has it`,
+    };
+  if (right.sentAt < e.exchangesFrom)
+    return { action: "pause", until, reason: "the clocks jumped: waiting for a fresh exchange" };
+  return { action: "serve", until, basis: right.basis, reason: `may serve by ${BASIS[right.basis]}` };
+}
+
+const BASIS: Readonly<Record<Basis, string>> = {
+  lease: "its lease",
+  acknowledgements: "the acknowledgements of every standby",
+  majority: "the acknowledgements of a majority, none of which has Redis",
+  alone: "a witness, the peer having no Redis or having left",
+};

@@ -1,0 +1,163 @@
+/** The targets of one group as they are now: the places behind its names, those that look alive before those that do not. */
+import type { GroupConfig, TargetConfig } from "../config/config.ts";
+import { numericPlace, type Place, type Target, targetsOf } from "./target.ts";
+import { orderByCalls, orderByHash, orderByWeight, rotate, tiersOf } from "./target-order.ts";
+
+/**
+ * May new calls go to a target? `usable`: yes. `ramping`: yes, with a part of its weight. `doubtful`: it looks down, and is tried
+ * where nothing else is left. `out`: the operator has taken it out, or it asked to be left alone.
+ */
+export type Standing = "usable" | "ramping" | "doubtful" | "out";
+
+/** What is known of targets outside the configuration. */
+export interface TargetKnowledge {
+  /** Places behind a name; null: nothing is known yet. Not asked for numeric hosts. Never waits. */
+  placesOf(target: TargetConfig): readonly Place[] | null;
+  standing(targetId: string): Standing;
+  /** Part of its weight that a ramping target gets now, above 0 and at most 1. */
+  share(targetId: string): number;
+  /** Calls on a target now, in any group. */
+  callsOn(targetId: string): number;
+}
+
+/** What the order of one call is drawn from. */
+export interface OrderedCall {
+  /** Uniform in [0, 1), the same sequence for the same call. */
+  readonly random: () => number;
+  /** What `balance: hash` goes by. */
+  readonly hashKey: string;
+}
+
+interface Tier {
+  readonly targets: readonly Target[];
+  readonly key: string;
+  /** Ids of those that get a part of their weight only; null: none does. */
+  readonly ramping: ReadonlySet<string> | null;
+}
+
+export class GroupTargets {
+  readonly name: string;
+  readonly #config: GroupConfig;
+  readonly #knowledge: TargetKnowledge;
+  #targets: readonly Target[] = [];
+  /** Names that nothing is known of. */
+  #unresolved: readonly string[] = [];
+  /** null: to be made anew, as a standing has changed. */
+  #tiers: { usable: readonly Tier[]; doubtful: readonly Tier[] } | null = null;
+  /** Where `round-robin` begins next, by tier. */
+  readonly #turns = new Map<string, number>();
+
+  constructor(config: GroupConfig, knowledge: TargetKnowledge) {
+    this.name = config.name;
+    this.#config = config;
+    this.#knowledge = knowledge;
+    this.resolve();
+  }
+
+  /** Every target, whatever its standing. */
+  get targets(): readonly Target[] {
+    return this.#targets;
+  }
+
+  /** Looks up the places behind the names anew. A target that stays is the same object. */
+  resolve(): void {
+    const before = new Map(this.#targets.map((target) => [keyOf(target), target]));
+    const unresolved: string[] = [];
+    const targets = new Map<string, Target>();
+    for (const config of this.#config.targets) {
+      const places = config.numeric ? [numericPlace(config)] : this.#knowledge.placesOf(config);
+      if (places === null || places.length === 0) unresolved.push(config.uri);
+      for (const target of targetsOf(this.name, config, places ?? [])) {
+        const known = before.get(keyOf(target));
+        // One place behind two names is one target of the group: the first one's.
+        if (!targets.has(target.id)) targets.set(target.id, known ?? target);
+      }
+    }
+    this.#targets = [...targets.values()];
+    this.#unresolved = unresolved;
+    this.#tiers = null;
+  }
+
+  /** The standing of some target has changed. */
+  standingsChanged(): void {
+    this.#tiers = null;
+  }
+
+  /** Targets that look alive in the order for this call; none where all look down. */
+  usable(call: OrderedCall): Target[] {
+    return this.#ordered(this.#sorted().usable, call);
+  }
+
+  /** Targets that look down, in the order for this call; none where the file wants no calls to go there. */
+  doubtful(call: OrderedCall): Target[] {
+    if (!this.#config.health.panic) return [];
+    return this.#ordered(this.#sorted().doubtful, call);
+  }
+
+  /** Why the group has no target at all to offer, in a few words. */
+  get emptyBecause(): string {
+    const [name] = this.#unresolved;
+    if (this.#targets.length === 0)
+      return name === undefined ? `${this.name} has no targets` : `${name} has no address`;
+    const down = this.#targets.some(({ id }) => this.#knowledge.standing(id) === "doubtful");
+    return down ? `all targets of ${this.name} are down` : `${this.name} is drained or disabled`;
+  }
+
+  #sorted(): { usable: readonly Tier[]; doubtful: readonly Tier[] } {
+    if (this.#tiers !== null) return this.#tiers;
+    const usable: Target[] = [];
+    const doubtful: Target[] = [];
+    const ramping = new Set<string>();
+    for (const target of this.#targets) {
+      const standing = this.#knowledge.standing(target.id);
+      if (standing === "doubtful") doubtful.push(target);
+      else if (standing !== "out") usable.push(target);
+      if (standing === "ramping") ramping.add(target.id);
+    }
+    const tiers = (targets: readonly Target[]): Tier[] =>
+      tiersOf(targets).map((tier) => {
+        const [first] = tier;
+        const key = `${first?.priority} ${first?.srvPriority}`;
+        return { targets: tier, key, ramping: tier.some(({ id }) => ramping.has(id)) ? ramping : null };
+      });
+    this.#tiers = { usable: tiers(usable), doubtful: tiers(doubtful) };
+    return this.#tiers;
+  }
+
+  #ordered(tiers: readonly Tier[], call: OrderedCall): Target[] {
+    const [only] = tiers;
+    if (only !== undefined && tiers.length === 1) return this.#orderTier(only, call);
+    return tiers.flatMap((tier) => this.#orderTier(tier, call));
+  }
+
+  #orderTier(tier: Tier, { random, hashKey }: OrderedCall): Target[] {
+    const { targets } = tier;
+    switch (this.#config.balance) {
+      case "weighted":
+        return tier.ramping === null
+          ? orderByWeight(targets, random)
+          : orderByWeight(this.#shares(targets, tier.ramping), random).map(({ whole }) => whole);
+      case "round-robin": {
+        const start = (this.#turns.get(tier.key) ?? 0) % targets.length;
+        this.#turns.set(tier.key, start + 1);
+        return rotate(targets, start);
+      }
+      case "least-calls":
+        return orderByCalls(targets, (id) => this.#knowledge.callsOn(id), random);
+      case "hash":
+        return orderByHash(targets, hashKey);
+    }
+  }
+
+  #shares(targets: readonly Target[], ramping: ReadonlySet<string>) {
+    return targets.map((whole) => {
+      const share = ramping.has(whole.id) ? this.#knowledge.share(whole.id) : 1;
+      return { id: whole.id, weight: whole.weight * share, whole };
+    });
+  }
+}
+
+/** All that a target is; the rest follows from it and the configuration. */
+function keyOf({ id, name, priority, srvPriority, weight }: Target): string {
+  return `${id} ${name} ${priority} ${srvPriority} ${weight}`;
+}

@@ -1,0 +1,153 @@
+// What must hold after every step, whatever happens.
+import type { LeaseOperation } from "../../../src/cluster/node-state.ts";
+import type { Engine, Environment, Neighbour, Watcher } from "./environment.ts";
+import type { JournalEntry, Owner } from "./redis-model.ts";
+
+/** A served floating IP may have two owners for so long. */
+const OWNERS_MS_MAX = 1_500;
+/** Two nodes that serve at once, on one segment: only after a virtual machine stood still, or without Redis. */
+const SERVING_MS_MAX = 450;
+const SWITCHES_MAX = 3;
+
+interface Word {
+  readonly version: number;
+  /** Losses of data that Redis had had by then. */
+  readonly losses: number;
+}
+
+export class Invariants implements Watcher {
+  private readonly world: Environment;
+  broken: string | null = null;
+  private readonly grants = new Map<string, string>();
+  private readonly grantedTo = new Set<string>();
+  private highest = { lineage: -1, epoch: 0 };
+  private readonly promises = new Map<number, Word>();
+  private readonly over = new Set<number>();
+  private ownersSince = Number.POSITIVE_INFINITY;
+  private servingSince = Number.POSITIVE_INFINITY;
+  private readonly switches: number[] = [];
+  /** Longest that was seen, for the report. */
+  ownersMs = 0;
+  servingMs = 0;
+  takeovers = 0;
+  handOvers = 0;
+
+  constructor(world: Environment) {
+    this.world = world;
+  }
+
+  break(what: string): void {
+    this.broken ??= `at ${this.world.now.toFixed(0)} ms: ${what}`;
+  }
+
+  check(): void {
+    const { world } = this;
+    const { now } = world;
+    let owners = 0;
+    let serving = 0;
+    for (const node of world.nodes) {
+      if (!node.answersArp) continue;
+      owners++;
+      if (node.serves) serving++;
+    }
+    this.ownersSince = owners > 1 ? Math.min(this.ownersSince, now) : Number.POSITIVE_INFINITY;
+    this.servingSince = serving > 1 ? Math.min(this.servingSince, now) : Number.POSITIVE_INFINITY;
+    const ownersMs = now - this.ownersSince;
+    const servingMs = now - this.servingSince;
+    this.ownersMs = Math.max(this.ownersMs, ownersMs);
+    this.servingMs = Math.max(this.servingMs, servingMs);
+    if (ownersMs > OWNERS_MS_MAX) this.break(`the floating IP has two owners for ${ownersMs.toFixed(0)} ms`);
+    if (servingMs > SERVING_MS_MAX) this.break(`two nodes serve for ${servingMs.toFixed(0)} ms`);
+  }
+
+  /** Redis did what a node asked of the lease. */
+  granted(operation: LeaseOperation, owner: Owner): void {
+    if (operation.kind !== "acquire" && operation.kind !== "hand-over") return;
+    const epoch = operation.kind === "acquire" ? operation.epoch : operation.epoch + 1;
+    const boot = operation.kind === "acquire" ? owner.boot : operation.to.boot;
+    const { losses } = this.world.redis;
+    // A Redis that has lost what it granted may grant it again.
+    const key = `${losses}/${epoch}`;
+    const former = this.grants.get(key);
+    if (former !== undefined && former !== boot)
+      this.break(`epoch ${epoch} was granted to ${former} and to ${boot}`);
+    this.grants.set(key, boot);
+    this.grantedTo.add(`${boot}/${epoch}`);
+    const before = this.highest.lineage === losses ? this.highest.epoch : 0;
+    if (epoch <= before) this.break(`epoch ${epoch} was granted after ${before}`);
+    this.highest = { lineage: losses, epoch };
+    if (operation.kind === "hand-over") this.switched();
+    this.world.tell(`Redis grants epoch ${epoch} to ${boot} (${operation.kind})`);
+  }
+
+  private switched(): void {
+    const { now } = this.world;
+    this.handOvers++;
+    this.switches.push(now);
+    const recent = this.switches.filter((at) => now - at < 60_000).length;
+    if (recent > SWITCHES_MAX) this.break(`${recent} voluntary switches in a minute`);
+  }
+
+  /** Redis took a commit. */
+  committed(node: string, boot: string, epoch: number): void {
+    const { record } = this.world.redis;
+    if (record === null || record.boot !== boot || record.epoch !== epoch)
+      this.break(`${node} wrote in epoch ${epoch}, the lease has ${record?.epoch ?? "no record"}`);
+  }
+
+  /** The active node was told that these are replicated. */
+  acknowledged(entries: readonly JournalEntry[], losses: number): void {
+    for (const { call, version } of entries) {
+      const former = this.promises.get(call);
+      if (former === undefined || former.version < version || former.losses < losses)
+        this.promises.set(call, { version, losses });
+    }
+  }
+
+  /** Somebody hung up: whether anybody else hears of it is another matter. */
+  ended(call: number): void {
+    this.over.add(call);
+  }
+
+  /** A node serves: what was promised must be there, unless Redis lost it or can't be read. */
+  tookOver(node: Neighbour, engine: Engine): void {
+    const { world } = this;
+    this.takeovers++;
+    const { byRedis, epoch } = engine.node.state;
+    if (byRedis && !this.grantedTo.has(`${engine.boot}/${epoch}`))
+      this.break(`${node.name} serves in epoch ${epoch}, which Redis never granted to it`);
+    const { calls } = engine;
+    for (const [call, version] of calls.known) {
+      if ((calls.versions.get(call) ?? 0) < version)
+        this.break(
+          `call ${call} went back to ${calls.versions.get(call) ?? "nothing"} on ${node.name}, from ${version}`,
+        );
+    }
+    const readable = node.redisLink && world.redis.up && byRedis;
+    if (!readable) return;
+    for (const [call, { version, losses }] of this.promises) {
+      if (this.over.has(call) || losses < world.redis.losses) continue;
+      if ((calls.versions.get(call) ?? 0) < version)
+        this.break(
+          `call ${call} was replicated as ${version} and is ${calls.versions.get(call) ?? "lost"} on ${node.name}`,
+        );
+    }
+  }
+
+  /** A calm world has one active node. */
+  get settled(): boolean {
+    const { nodes } = this.world;
+    return (
+      nodes.filter((node) => node.serves).length === 1 && nodes.every((node) => node.state === "running")
+    );
+  }
+
+  expectSettled(afterMs: number): void {
+    if (this.broken !== null || this.settled) return;
+    const roles = this.world.nodes.map((node) => {
+      const state = node.engine?.node.state;
+      return `${node.name} ${node.state} ${state?.role ?? "no engine"} (${state?.lastDecision?.reason ?? "-"})`;
+    });
+    this.break(`not one active node ${afterMs} ms after the last fault: ${roles.join("; ")}`);
+  }
+}
