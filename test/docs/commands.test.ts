@@ -174,7 +174,14 @@ describe("commands that are run here", { concurrency: 3 }, () => {
     );
     assert.equal(code, 0, output);
     assert.match(output, /50 targets for 0\.1 days, seed 4711/);
-    assert.match(output, /^. pass 1$/m);
+    assert.match(output, /^. pass [1-9]/m);
+  });
+
+  test("npm run simulate: one seed, with what happened in it", async () => {
+    const { code, output } = await run("npm run simulate -- --seed 464 --trace");
+    assert.equal(code, 0, output);
+    assert.match(output, /Redis grants epoch 1 to boot-/);
+    assert.match(output, /^1 runs in .*, 0 broken$/m);
   });
 
   test("npm install: versions are pinned exactly", async () => {
