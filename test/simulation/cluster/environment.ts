@@ -22,6 +22,10 @@ export interface Engine {
   /** Under which it writes; 0: it does not. */
   epoch: number;
   waiting: Omit<JournalEntry, "sequence">[];
+  committing: boolean;
+  readonly afterCommit: (() => void)[];
+  /** Did the last takeover read the journal to its end? */
+  journalRead: boolean;
   stopped: boolean;
 }
 

@@ -123,14 +123,24 @@ export class Invariants implements Watcher {
           `call ${call} went back to ${calls.versions.get(call) ?? "nothing"} on ${node.name}, from ${version}`,
         );
     }
-    const readable = node.redisLink && world.redis.up && byRedis;
-    if (!readable) return;
+    if (!engine.journalRead) {
+      this.forgetNewer(calls.versions);
+      return;
+    }
     for (const [call, { version, losses }] of this.promises) {
       if (this.over.has(call) || losses < world.redis.losses) continue;
       if ((calls.versions.get(call) ?? 0) < version)
         this.break(
           `call ${call} was replicated as ${version} and is ${calls.versions.get(call) ?? "lost"} on ${node.name}`,
         );
+    }
+  }
+
+  /** Taken over without the journal: what this node did not have is lost, and counted, by the table. */
+  private forgetNewer(versions: ReadonlyMap<number, number>): void {
+    for (const [call, { version, losses }] of this.promises) {
+      const kept = versions.get(call) ?? 0;
+      if (kept < version) this.promises.set(call, { version: kept, losses });
     }
   }
 
