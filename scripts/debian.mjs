@@ -12,7 +12,7 @@ const PACKAGES = [
   { name: "kamailio", program: "kamailio", demo: false },
   { name: "baresip", program: "baresip", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
-  { name: "redis-server", program: "redis-server", demo: true },
+  { name: "redis-server", program: "redis-server", demo: false },
 ];
 
 const POLICY_FILE = "/usr/sbin/policy-rc.d";
