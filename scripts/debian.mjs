@@ -14,6 +14,7 @@ const PACKAGES = [
   { name: "knot", program: "knotd", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
   { name: "redis-server", program: "redis-server", demo: true },
+  { name: "socat", program: "socat", demo: true },
 ];
 
 const POLICY_FILE = "/usr/sbin/policy-rc.d";

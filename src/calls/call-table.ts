@@ -130,7 +130,8 @@ export class CallTable {
     this.move(call, target, group);
     this.seized(target).tried++;
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
-    call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
+    const attempt = { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 };
+    call.attempts = [...call.attempts, attempt];
   }
 
   /** What became of the attempt at a target. */
@@ -147,7 +148,8 @@ export class CallTable {
     const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
     const attempt = call.attempts[index];
     if (attempt === undefined) return;
-    call.attempts[index] = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    const ended = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    call.attempts = call.attempts.with(index, ended);
   }
 
   rang(key: string): void {

@@ -42,16 +42,18 @@ const LOOK_MS = 100;
 const BUSY = 0.75;
 /** Some calls are let in always: that is how the end of an overload is seen. */
 const HIGHEST_LEVEL = 0.99;
-/** As much of the loop's time as is to be used while calls are refused: with more it would not be seen that too many are. */
+/** As much of the loop's time as is to be used while calls are refused. */
 const BUSY_WANTED = 0.97;
 /** What is let in is cut to this share at each look while the node falls behind, and to the smaller one when it is far behind. */
-const CUT = 0.8;
+const CUT = 0.9;
 const DEEP_CUT = 0.5;
 const FAR_BEHIND = 2;
 /** What waits is on its way out when it is less by this factor than at the look before: a cut has worked. */
 const CATCHING_UP = 0.95;
 /** What is let in grows by no more than this at each look: the later messages of the new calls are not seen yet. */
 const MOST_RISE = 1.5;
+/** And by this at least while little waits, however busy the loop looks: what waits tells when it is too much. */
+const LEAST_RISE = 1.02;
 /** With less refused, nothing is. */
 const LOWEST_LEVEL = 0.01;
 /** An overload is over, as far as the log is concerned, when nothing was refused for so long. */
@@ -59,7 +61,7 @@ const OVER_MS = 5_000;
 
 /**
  * The next state, one look later. Pure. Behind at one look is a pause and no overload: it takes two. While the node falls behind, what is let in is cut; while it catches up, nothing is
- * changed; when nothing waits, so much is let in that the loop is just busy. As its work grows in proportion to what is let in, that
+ * changed; when little waits, so much more is let in that the loop is just busy. As its work grows in proportion to what is let in, that
  * settles within a few looks and does not swing.
  */
 export function nextState(
@@ -72,10 +74,9 @@ export function nextState(
   let letIn = 1 - level;
   if (behind > 1) {
     if (behind > before * CATCHING_UP) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
-  } else {
-    const fits = BUSY_WANTED / Math.max(seen.busy, LOWEST_LEVEL);
+  } else if (behind <= 0.5) {
     // Half-way to the bound there is enough that waits.
-    letIn *= Math.min(behind > 0.5 ? 1 : MOST_RISE, fits);
+    letIn *= Math.max(LEAST_RISE, Math.min(MOST_RISE, BUSY_WANTED / Math.max(seen.busy, LOWEST_LEVEL)));
   }
   const next = Math.min(HIGHEST_LEVEL, 1 - letIn);
   return { level: next < LOWEST_LEVEL ? 0 : next, behind };

@@ -1,18 +1,12 @@
 /** Composition root: builds the edges, hands them to the core, and runs until it is told to stop. */
-import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { targetCommands } from "../admin/target-commands.ts";
-import { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
-import { reachOf, systemResolver } from "../dns/system-resolver.ts";
-import { SipProxy } from "../proxy/proxy.ts";
-import type { TransportHandlers, Transports } from "../transport/flow.ts";
+import type { SipProxy } from "../proxy/proxy.ts";
+import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
-import { CdrFile } from "./cdr-file.ts";
-import { NodeTargets } from "./node-targets.ts";
-import { OverloadWatch } from "./overload.ts";
+import { Engine } from "./engine.ts";
 import { installReload } from "./reload.ts";
-import { partsOf } from "./running-config.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
 
@@ -40,7 +34,7 @@ export async function runNode(config: Config, options: { file: string }): Promis
   try {
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
-    const node = build(config, { transports, clock, log });
+    const node = new Engine(config, { transports, clock, log });
     undo.push(() => node.targets.close());
     await node.begin();
     proxy = node.proxy;
@@ -63,7 +57,7 @@ export async function runNode(config: Config, options: { file: string }): Promis
     await reload.close();
     node.targets.close();
     await transports.close();
-    node.closeCalls();
+    node.calls.close();
     await node.cdrs?.close();
     node.overload.stop();
     clock.stop();
@@ -73,93 +67,4 @@ export async function runNode(config: Config, options: { file: string }): Promis
     for (const step of undo.reverse()) step();
     throw error;
   }
-}
-
-interface Edges {
-  readonly transports: Transports;
-  readonly clock: SystemClock;
-  readonly log: pino.Logger;
-}
-
-/** The core and what follows it, wired. */
-function build(config: Config, { transports, clock, log }: Edges) {
-  const cdrs = cdrFileOf(config, { clock, log });
-  const calls = new CallTable({
-    wheel: clock.wheel,
-    wall: () => Date.now(),
-    now: () => clock.now(),
-    node: config.node,
-    maxDurationMs: config.calls.maxDurationMs,
-    write: (cdr) => cdrs?.write(cdr),
-    hangUp: (ends) => proxy.hangUp(ends),
-  });
-  const { resolver } = systemResolver(config.dns, {
-    clock,
-    reach: reachOf(transports.listeners),
-    onChange: (query, location) => targets.onLocation(query, location),
-  });
-  const targets = new NodeTargets({
-    clock,
-    log,
-    transports,
-    calls,
-    resolver,
-    random: Math.random,
-    probe: (probe, done) => proxy.probe(probe, done),
-    stateDirectory: config.state.directory,
-  });
-  const ownSecret = randomBytes(32).toString("base64url");
-  const source = { listeners: transports.listeners, knowledge: targets.knowledge, ownSecret };
-  if (config.identity.secret.length === 0) {
-    log.warn("no identity.secret: calls that are up will not survive a restart of this node");
-  }
-  const parts = partsOf(config, source);
-  const proxy = new SipProxy({
-    ...parts,
-    transports,
-    wheel: clock.wheel,
-    now: () => clock.now(),
-    log,
-    calls,
-    watch: targets.watch,
-    locate: targets.locate,
-  });
-  let retryAfterS = config.overload.retryAfterS;
-  const overload = new OverloadWatch(config.overload, {
-    listeners: transports.listeners,
-    receiveBufferBytes: transports.receiveBufferBytes,
-    shed: (share) => proxy.shed(share, retryAfterS),
-    log,
-  });
-  const follow = (to: Config, { router, identity }: typeof parts): void => {
-    targets.follow({ config: to, router, identity });
-    overload.configure(to.overload);
-    retryAfterS = to.overload.retryAfterS;
-  };
-  // Calls are served when each name has been asked for once: none of them finds its group empty for want of an answer.
-  const begin = async (): Promise<void> => {
-    await targets.firstAnswers(config);
-    parts.router.resolve();
-    follow(config, parts);
-  };
-  const prepare = async (next: Config): Promise<() => void> => {
-    await targets.firstAnswers(next);
-    const prepared = partsOf(next, source);
-    return () => {
-      proxy.reconfigure(prepared);
-      follow(next, prepared);
-      log.level = next.log.level;
-    };
-  };
-  const counters = (): object => ({
-    counters: { ...proxy.status().counters, ...transports.counters },
-    calls: calls.size,
-    cdr: cdrs?.stats,
-  });
-  return { proxy, cdrs, overload, targets, begin, prepare, counters, closeCalls: () => calls.close() };
-}
-
-function cdrFileOf({ cdr }: Config, parts: { clock: SystemClock; log: pino.Logger }): CdrFile | null {
-  if (cdr.file === null) return null;
-  return new CdrFile({ file: cdr.file, bufferBytes: cdr.bufferBytes, ...parts });
 }

@@ -65,7 +65,7 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   }
   const branch = newBranch(core, context, place, { id, text, breadth });
   context.breadthLeft -= breadth;
-  context.branches.push(branch);
+  context.branches = [...context.branches, branch];
   core.clients.set(id, { branch, context });
   rememberUnanswered(core, branch);
   core.counters.add("request.forwarded");
@@ -153,7 +153,8 @@ export function onFailureResponse(
 ): void {
   const { status } = response;
   settle(core, context, branch, status);
-  if (status === 401 || status === 407) context.challenges.push(...challengesOf(response));
+  if (status === 401 || status === 407)
+    context.challenges = [...context.challenges, ...challengesOf(response)];
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
   note(context, { status, text: withoutTopVia(response, context.reply), reason: "" });
@@ -258,7 +259,7 @@ function backToUdp(core: Core, context: ResponseContext, branch: Branch): void {
   const flow = { ...hop.flow, transport: "udp" as const, listener };
   const place = placeOf(flow);
   core.withoutTcp.set(place, core.now + WITHOUT_TCP_MS);
-  context.hops.splice(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
+  context.hops = context.hops.toSpliced(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
 }
 
 /** @param reason why the next target may be tried; "" where it may not */

@@ -1,6 +1,7 @@
 // Opens the listeners and hands each message to the transport of its flow.
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../sip/timer/clock.ts";
+import { Burst } from "./burst.ts";
 import { type Counters, zeroCounters } from "./counters.ts";
 import { isPort } from "./failure.ts";
 import type { Flow, ListenerAddress, SendFailure, TransportHandlers, Transports } from "./flow.ts";
@@ -46,6 +47,7 @@ class OpenTransports implements Transports {
   private readonly udp: (UdpListener | undefined)[] = [];
   private readonly tcp: TcpTransport;
   receiveBufferBytes = Number.POSITIVE_INFINITY;
+  private readonly burst = new Burst(setImmediate);
   private watchedCount = 0;
   private isClosed = false;
 
@@ -105,12 +107,14 @@ class OpenTransports implements Transports {
 
   async close(): Promise<void> {
     this.isClosed = true;
+    this.burst.flush();
     for (const listener of this.udp) listener?.close();
     await this.tcp.close();
   }
 
   abort(): void {
     this.isClosed = true;
+    this.burst.drop();
     for (const listener of this.udp) listener?.close();
     this.tcp.abort();
   }
@@ -128,10 +132,10 @@ class OpenTransports implements Transports {
   }
 
   private async listenUdp(address: ListenerAddress): Promise<ListenerAddress> {
-    const { handlers, limits, counters } = this;
+    const { handlers, limits, counters, burst } = this;
     const socket = await bindListener(address.address, address.port);
     const index = this.listeners.length;
-    const listener = new UdpListener(index, socket, { handlers, limits, counters });
+    const listener = new UdpListener(index, socket, { handlers, limits, counters, burst });
     this.udp[index] = listener;
     this.receiveBufferBytes = Math.min(this.receiveBufferBytes, listener.receiveBufferBytes);
     if (listener.receiveBufferBytes < RECEIVE_BUFFER_BYTES) {

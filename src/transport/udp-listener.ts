@@ -2,6 +2,7 @@
 // Measured (Node 24, 1 KB): a send costs 4.7 us with Node's look-up, 4.3 without, 3.7 connected, and the callback
 // that alone tells errors 0.4. A Flow made anew costs 0.02 us, one looked up in a map 0.06 to 0.11: it is made anew.
 import type { RemoteInfo, Socket } from "node:dgram";
+import type { Burst, DatagramSender } from "./burst.ts";
 import type { Counters } from "./counters.ts";
 import { errorCode, failureOf } from "./failure.ts";
 import type { DropReason, Flow, ListenerAddress, TransportHandlers } from "./flow.ts";
@@ -15,15 +16,18 @@ export interface UdpDependencies {
   readonly handlers: TransportHandlers;
   readonly limits: TransportLimits;
   readonly counters: Counters;
+  /** Shared by all listeners, as a message leaves by another one than it came to. */
+  readonly burst: Burst;
 }
 
-export class UdpListener {
+export class UdpListener implements DatagramSender {
   readonly local: ListenerAddress;
   private readonly index: number;
   private readonly socket: Socket;
   private readonly handlers: TransportHandlers;
   private readonly limits: TransportLimits;
   private readonly counters: Counters;
+  private readonly burst: Burst;
   /** By remote address, then port. */
   private readonly watched = new Map<string, Map<number, Socket>>();
   private closed = false;
@@ -37,6 +41,7 @@ export class UdpListener {
     this.handlers = dependencies.handlers;
     this.limits = dependencies.limits;
     this.counters = dependencies.counters;
+    this.burst = dependencies.burst;
     const { address, port } = socket.address();
     this.local = { transport: "udp", address, port };
     this.receiveBufferBytes = growReceiveBuffer(socket);
@@ -48,6 +53,12 @@ export class UdpListener {
 
   /** Sends one datagram. The port is a valid one. */
   send(flow: Flow, message: string): void {
+    this.burst.send(this, flow, message);
+  }
+
+  /** As {@link send}, before it returns. */
+  sendNow(flow: Flow, message: string): void {
+    if (this.closed) return;
     const bytes = Buffer.from(message, "latin1");
     this.counters["udp.sent"]++;
     const own = this.watched.size === 0 ? undefined : this.watched.get(flow.address)?.get(flow.port);
@@ -115,7 +126,12 @@ export class UdpListener {
       if (!this.isTaken(bytes, flow)) return;
     }
     this.counters["udp.received"]++;
-    this.handlers.onMessage(bytes.toString("latin1"), flow);
+    this.burst.readingBegins();
+    try {
+      this.handlers.onMessage(bytes.toString("latin1"), flow);
+    } finally {
+      this.burst.readingEnds();
+    }
   };
 
   /** The rare datagrams: none that begins with text and has a usual size comes here. */

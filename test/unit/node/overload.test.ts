@@ -19,13 +19,13 @@ describe("the next level", () => {
     { name: "a busy loop alone is no overload", level: 0, busy: 1, next: 0 },
     { name: "the loop is late by its bound", level: 0, loopDelayMs: 100, next: 0 },
     { name: "by more, once: a pause", level: 0, loopDelayMs: 900, before: 1, next: 0 },
-    { name: "by more, twice", level: 0, loopDelayMs: 101, before: 1.01, next: 0.2 },
+    { name: "by more, twice", level: 0, loopDelayMs: 101, before: 1.01, next: 0.1 },
     { name: "the queue is at its bound", level: 0, queueBytes: 500_000, before: 2, next: 0 },
-    { name: "above it", level: 0, queueBytes: 500_001, before: 1.01, next: 0.2 },
-    { name: "at twice its bound", level: 0, queueBytes: 1_000_000, before: 1.01, next: 0.2 },
+    { name: "above it", level: 0, queueBytes: 500_001, before: 1.01, next: 0.1 },
+    { name: "at twice its bound", level: 0, queueBytes: 1_000_000, before: 1.01, next: 0.1 },
     { name: "above that: the deep cut", level: 0, queueBytes: 1_000_001, before: 1.01, next: 0.5 },
     { name: "both above: the worse counts", level: 0.5, loopDelayMs: 110, queueBytes: 1_100_000, next: 0.75 },
-    { name: "one above, one far below", level: 0.5, loopDelayMs: 150, next: 0.6 },
+    { name: "one above, one far below", level: 0.5, loopDelayMs: 150, next: 0.55 },
     {
       name: "above, but less than before: the cut has worked",
       level: 0.5,
@@ -33,7 +33,7 @@ describe("the next level", () => {
       before: 2,
       next: 0.5,
     },
-    { name: "above, and hardly less than before", level: 0.5, queueBytes: 960_000, before: 2, next: 0.6 },
+    { name: "above, and hardly less than before", level: 0.5, queueBytes: 960_000, before: 2, next: 0.55 },
     { name: "nearly all is refused: some are let in", level: 0.985, loopDelayMs: 900, next: 0.99 },
     {
       name: "the loop has time left: in proportion to it more is let in",
@@ -42,7 +42,12 @@ describe("the next level", () => {
       next: 1 - (0.5 * 0.97) / 0.9,
     },
     { name: "much of it: not all at once", level: 0.5, busy: 0.1, next: 1 - 0.5 * 1.5 },
-    { name: "the loop is always busy: a little less is let in", level: 0.5, busy: 1, next: 1 - 0.5 * 0.97 },
+    {
+      name: "the loop looks busy, and nothing waits: a little more is let in all the same",
+      level: 0.5,
+      busy: 1,
+      next: 1 - 0.5 * 1.02,
+    },
     {
       name: "more than half of the bound waits: nothing is let in anew",
       level: 0.4,
@@ -109,7 +114,7 @@ describe("a node under the law, as a model", () => {
         const settled = ran.levels.slice(10 * (BEFORE_S + 4), 10 * (BEFORE_S + DURING_S) - 5);
         const mean = settled.reduce((sum, level) => sum + level, 0) / settled.length;
         const off = Math.sqrt(settled.reduce((sum, level) => sum + (level - mean) ** 2, 0) / settled.length);
-        assert.ok(off < 0.06, `${off.toFixed(3)} around ${mean.toFixed(2)}`);
+        assert.ok(off < 0.08, `${off.toFixed(3)} around ${mean.toFixed(2)}`);
         assert.deepEqual(
           ran.levels.slice(0, 10 * BEFORE_S - 5).filter((level) => level > 0),
           [],

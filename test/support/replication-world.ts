@@ -1,0 +1,97 @@
+// An active and a standby over a store in simulated time.
+import { type JournalHealth, JournalWriter } from "../../src/replication/journal-writer.ts";
+import { StandbyReader } from "../../src/replication/standby-reader.ts";
+import type { Position } from "../../src/replication/store.ts";
+import { StoreClock } from "../../src/replication/store-clock.ts";
+import { WarmCopy } from "../../src/replication/warm-copy.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { TestRecord } from "./replicated.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+
+export const FLUSH_MS = 5;
+
+export class SimulatedActive {
+  readonly writer: JournalWriter;
+  readonly records = new Map<string, TestRecord>();
+  readonly healths: JournalHealth[] = [];
+  readonly fences: { epoch: number; node: string }[] = [];
+
+  constructor(
+    world: ReplicationWorld,
+    { node, epoch, position }: { node: string; epoch: number; position: Position | null },
+  ) {
+    this.writer = new JournalWriter(
+      {
+        clock: world.clock,
+        store: world.store.of(node),
+        fenced: (ruler) => this.fences.push(ruler),
+        health: (health) => this.healths.push(health),
+      },
+      { flushEveryMs: FLUSH_MS },
+    );
+    this.writer.serve({ epoch, position });
+    this.writer.up();
+  }
+
+  set(key: string, text: string): TestRecord {
+    const record = this.records.get(key) ?? new TestRecord(key, text);
+    record.text = text;
+    this.records.set(key, record);
+    this.writer.mark(record.entry);
+    return record;
+  }
+
+  /** What another node has written, read and taken over. */
+  adopt(key: string, text: string): void {
+    const record = new TestRecord(key, text);
+    this.records.set(key, record);
+    this.writer.adopt(record.entry);
+  }
+
+  end(key: string): void {
+    const record = this.records.get(key);
+    this.records.delete(key);
+    if (record !== undefined) this.writer.end(record.entry);
+  }
+
+  texts(): [string, string][] {
+    return [...this.records].map(([key, { text }]): [string, string] => [key, text]).sort();
+  }
+}
+
+export class SimulatedStandby {
+  readonly copy = new WarmCopy();
+  readonly storeClock = new StoreClock();
+  readonly reader: StandbyReader;
+  readonly lags: number[] = [];
+
+  constructor(world: ReplicationWorld) {
+    const { copy, storeClock } = this;
+    this.reader = new StandbyReader({
+      clock: world.clock,
+      store: world.store.of("edge-b"),
+      copy,
+      storeClock,
+      changed: () => {},
+      applied: ({ lagMs }) => this.lags.push(lagMs),
+    });
+    this.reader.start();
+  }
+
+  texts(): [string, string][] {
+    return [...this.copy.entries()].map(([key, { text }]): [string, string] => [key, text]).sort();
+  }
+}
+
+export class ReplicationWorld {
+  readonly clock = new SimulatedClock();
+  readonly store = new MemoryStore(this.clock);
+
+  active(parts: { node?: string; epoch?: number; position?: Position | null } = {}): SimulatedActive {
+    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, ...parts });
+  }
+
+  standby(): SimulatedStandby {
+    return new SimulatedStandby(this);
+  }
+}
