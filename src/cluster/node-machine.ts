@@ -30,9 +30,17 @@ import type { ClusterSettings } from "./settings.ts";
 import { activeClaim, CONFLICTS_MAX, redisHealth, serveEvidence } from "./sight.ts";
 import { answeredStandby, consider, read, standbyDeadline } from "./standing-by.ts";
 import { addressChanged, retryAddress, stepDownTick } from "./stepping-down.ts";
-import { flushed, operate, switchoverDeadline, switchoverTick, tellReleased } from "./switching-over.ts";
+import {
+  flushed,
+  operate,
+  switchAges,
+  switchoverDeadline,
+  switchoverTick,
+  tellReleased,
+} from "./switching-over.ts";
 import { stepDone, takeoverDeadline, takeoverTick } from "./taking-over.ts";
 
+const NONE: readonly number[] = [];
 const NEVER = Number.NEGATIVE_INFINITY;
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -166,6 +174,7 @@ function statusOf(s: NodeState, now: number): NodeStatus {
     notReady: notReady(s, now),
     fingerprint: s.fingerprint,
     schema: s.schema,
+    switchAgesMs: s.switches.length === 0 ? NONE : switchAges(s, now),
     active: activeClaim(s, now),
   };
 }

@@ -61,6 +61,8 @@ export interface Environment {
   readonly paths: number;
   readonly nodes: readonly Neighbour[];
   readonly invariants: Watcher;
+  /** When a virtual machine last stood still; -Infinity: never. */
+  suspendedAt: number;
   /** Milliseconds of the world. */
   readonly now: number;
   newBoot(): string;

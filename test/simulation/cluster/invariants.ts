@@ -7,6 +7,10 @@ import type { JournalEntry, Owner } from "./redis-model.ts";
 const OWNERS_MS_MAX = 1_500;
 /** Two nodes that serve at once, on one segment: only after a virtual machine stood still, or without Redis. */
 const SERVING_MS_MAX = 450;
+/** Rights that are measured from an exchange don't overlap: the margin covers clocks that run apart by 1%. */
+const STRICT_MS_MAX = 0;
+/** A suspended virtual machine may serve for the rest of its time after it wakes. */
+const LATELY_MS = 1_000;
 const SWITCHES_MAX = 3;
 
 interface Word {
@@ -45,10 +49,13 @@ export class Invariants implements Watcher {
     const { now } = world;
     let owners = 0;
     let serving = 0;
+    let alone = false;
     for (const node of world.nodes) {
       if (!node.answersArp) continue;
       owners++;
-      if (node.serves) serving++;
+      if (!node.serves) continue;
+      serving++;
+      if (node.engine?.node.state.byRedis === false) alone = true;
     }
     this.ownersSince = owners > 1 ? Math.min(this.ownersSince, now) : Number.POSITIVE_INFINITY;
     this.servingSince = serving > 1 ? Math.min(this.servingSince, now) : Number.POSITIVE_INFINITY;
@@ -57,6 +64,9 @@ export class Invariants implements Watcher {
     this.ownersMs = Math.max(this.ownersMs, ownersMs);
     this.servingMs = Math.max(this.servingMs, servingMs);
     if (ownersMs > OWNERS_MS_MAX) this.break(`the floating IP has two owners for ${ownersMs.toFixed(0)} ms`);
+    // With Redis and with clocks that run, never.
+    if (servingMs > STRICT_MS_MAX && !alone && now - world.suspendedAt > LATELY_MS)
+      this.break(`two nodes serve by Redis's word for ${servingMs.toFixed(0)} ms`);
     if (servingMs > SERVING_MS_MAX) this.break(`two nodes serve for ${servingMs.toFixed(0)} ms`);
   }
 
@@ -116,6 +126,8 @@ export class Invariants implements Watcher {
     const { byRedis, epoch } = engine.node.state;
     if (byRedis && !this.grantedTo.has(`${engine.boot}/${epoch}`))
       this.break(`${node.name} serves in epoch ${epoch}, which Redis never granted to it`);
+    // One that was suspended without a trace in its clocks may take up an epoch that is over: it is fenced in a moment.
+    if (byRedis && epoch !== world.redis.record?.epoch) return;
     const { calls } = engine;
     for (const [call, version] of calls.known) {
       if ((calls.versions.get(call) ?? 0) < version)

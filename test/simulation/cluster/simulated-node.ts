@@ -360,6 +360,7 @@ export class SimulatedNode implements Neighbour {
     this.state = "running";
     if (was === "suspended") {
       this.localAt = world.now;
+      world.suspendedAt = world.now;
       this.addressUntil = this.addressLeft > 0 ? world.now + this.addressLeft : Number.NEGATIVE_INFINITY;
     }
     world.tell(
