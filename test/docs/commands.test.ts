@@ -21,7 +21,9 @@ const EXAMPLE_ENV = { TANDEM_SECRET: "a-secret-of-the-tests-only" };
 
 /** Decision records tell what was done then; they are not followed today. */
 const pages = readPages().filter(({ path }) => !path.startsWith("docs/adr/"));
-const configs = (await readdir(join(ROOT, "config"))).map((name) => readPage(join("config", name)));
+const configs = (await readdir(join(ROOT, "config")))
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => readPage(join("config", name)));
 
 // npm and the test runner tell their children about themselves; what a reader types knows nothing of either.
 const env = Object.fromEntries(
@@ -173,8 +175,7 @@ describe("commands that are run here", { concurrency: 3 }, () => {
       `${asked} npm run test:simulation -- --test-name-pattern='targets for'`,
     );
     assert.equal(code, 0, output);
-    assert.match(output, /50 targets for 0\.1 days, seed 4711/);
-    assert.match(output, /^. pass 1$/m);
+    assert.deepEqual(output.match(/\d+ targets for \d.*seed \d+/g), ["50 targets for 0.1 days, seed 4711"]);
   });
 
   test("npm install: versions are pinned exactly", async () => {
