@@ -64,7 +64,7 @@ describe("a Redis that fails", { skip: redisObstacle }, () => {
     const start = performance.now();
     pair.active.set("call 1", "1;while it is frozen");
     await soon("it to be missed", () => pair.active.writer.health.code === "REDIS_TIMEOUT");
-    assert.ok(performance.now() - start < 1_000);
+    assert.ok(performance.now() - start < 2_000);
     goOn(pair.active);
     redis.signal("SIGCONT");
     await pair.standby.equals(pair.active);
