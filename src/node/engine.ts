@@ -4,6 +4,7 @@ import type { pino } from "pino";
 import { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
+import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Transports } from "../transport/flow.ts";
 import { CdrFile } from "./cdr-file.ts";
@@ -24,6 +25,7 @@ export class Engine {
   readonly cdrs: CdrFile | null;
   readonly targets: NodeTargets;
   readonly overload: OverloadWatch;
+  readonly #counters = new Counters();
   readonly #edges: Edges;
   readonly #config: Config;
   readonly #source: PartsSource;
@@ -59,6 +61,7 @@ export class Engine {
       wheel: clock.wheel,
       now: () => clock.now(),
       log,
+      counters: this.#counters,
       calls: this.calls,
       watch: this.targets.watch,
       locate: this.targets.locate,
@@ -118,6 +121,7 @@ export class Engine {
       resolver,
       random: Math.random,
       probe: (probe, done) => this.proxy.probe(probe, done),
+      counters: this.#counters,
       stateDirectory: config.state.directory,
     });
   }

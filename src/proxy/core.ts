@@ -32,7 +32,7 @@ export interface OwnRequest {
   readonly reliable: boolean;
   state: NonInviteClientState;
   readonly timer: TimerEntry;
-  /** Told once how it ended, where somebody wants to know. */
+  /** Told how it ended, where somebody wants to know; twice where an answer comes after the silence. */
   readonly ended: ((end: OwnRequestEnd) => void) | null;
 }
 
