@@ -193,7 +193,9 @@ function take(t: Turn, event: NodeEvent): void {
       break;
     case "ignored":
       count(t, event.fault);
-      if (event.fault === "unsigned") s.own = { ...s.own, foreignSecretAt: t.now };
+      // From a network where one of our secrets was ever used it is a forgery, and must not keep us from a takeover.
+      if (event.fault === "unsigned" && s.peers.every(({ boot }) => boot === null))
+        s.own = { ...s.own, foreignSecretAt: t.now };
       break;
     case "lease":
       answered(t, event);
