@@ -8,6 +8,7 @@ import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import type { Flow, TransportName, Transports } from "../transport/flow.ts";
 import type { BranchSigner } from "./branch.ts";
 import type { CallLedger } from "./call-ledger.ts";
+import type { ContextJournal } from "./context-journal.ts";
 import type { Counters } from "./counters.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
@@ -69,6 +70,7 @@ export type Locate = (at: {
 
 export interface Core {
   readonly calls: CallLedger;
+  readonly journal: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
   readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;

@@ -10,7 +10,8 @@ import type { Flow, SendFailure, Transports } from "../transport/flow.ts";
 import { BranchSigner } from "./branch.ts";
 import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
-import { settleContext } from "./context-timers.ts";
+import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
+import { scheduleContext, settleContext } from "./context-timers.ts";
 import { type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
@@ -22,6 +23,8 @@ import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import { RefusedLately } from "./refused-lately.ts";
+import type { ResponseContext } from "./response-context.ts";
+import { restoreContext, type StoredContext } from "./restoring.ts";
 import type { TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
@@ -48,6 +51,8 @@ export interface ProxyPorts extends Reconfiguration {
   readonly now: () => number;
   readonly log: Log;
   readonly calls: CallLedger;
+  /** Left out: nobody has to be told. */
+  readonly journal?: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
 }
@@ -79,6 +84,7 @@ export class SipProxy {
       counters: new Counters(),
       identity,
       calls,
+      journal: ports.journal ?? NO_CONTEXT_JOURNAL,
       watch,
       locate,
       signer: new BranchSigner(secrets),
@@ -152,6 +158,20 @@ export class SipProxy {
   hangUp(ends: DialogEnds): void {
     this.core.now = this.now();
     hangUp(this.core, ends);
+  }
+
+  /**
+   * Takes over an INVITE that another node was forwarding. Nothing is sent before {@link arm}.
+   * @returns null where it is here already, or can't be gone on with
+   */
+  restore(stored: StoredContext): ResponseContext | null {
+    this.core.now = this.now();
+    return restoreContext(this.core, stored);
+  }
+
+  /** Starts the timers of a context that was restored; what is overdue fires at once. */
+  arm(context: ResponseContext): void {
+    scheduleContext(this.core, context);
   }
 
   /** From now on new requests see these; transactions that run finish under what they began with. */

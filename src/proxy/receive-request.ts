@@ -147,7 +147,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
 }
 
 /** The deadline of a context: an object and no closure, as there are a hundred thousand. */
-class ContextTimer implements Timed {
+export class ContextTimer implements Timed {
   tick = -1;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -200,6 +200,7 @@ function newContext(core: Core, arrival: Arrival, parts: Destination & { key: st
     setupEndsAt: invite && !parts.emergency ? core.now + core.setupTimeoutMs : Number.POSITIVE_INFINITY,
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
+    record: null,
     timer,
   };
   timer.context = context;
