@@ -4,7 +4,8 @@
  */
 
 import { ATTEMPTS_MAX } from "../proxy/branch.ts";
-import { placeOf } from "../proxy/core.ts";
+import { type OwnRequest, placeOf } from "../proxy/core.ts";
+import type { StoredOwn } from "../proxy/own-requests.ts";
 import type { Branch, FinalResponse, Hop, ResponseContext } from "../proxy/response-context.ts";
 import type { StoredContext } from "../proxy/restoring.ts";
 import { type RecordFault, type RecordFields, readRecord, writeRecord } from "../replication/record-text.ts";
@@ -15,6 +16,7 @@ import type { NonInviteClientState } from "../sip/transaction/non-invite-client.
 import type { Flow } from "../transport/flow.ts";
 
 const VERSION = 1;
+const OWN_VERSION = 1;
 const NEVER = Number.POSITIVE_INFINITY;
 /** Of the records that stand inside this one; they have fields of their own to append. */
 const PART = 1;
@@ -35,7 +37,7 @@ export function contextRecord(context: ResponseContext, now: number): string {
     context.group,
     context.emergency,
     context.inDialog,
-    flowText(context.reply),
+    placeText(context.reply),
     placeText(context.ingress),
     routes !== null,
     routes ?? "",
@@ -113,6 +115,25 @@ export function readContextRecord(text: string, reading: ContextReading): Stored
   };
 }
 
+/** A request of the proxy's own: a BYE or CANCEL that nobody has answered yet. */
+export function ownRecord({ request, flow, state }: OwnRequest, now: number): string {
+  return writeRecord(OWN_VERSION, [request, placeText(flow), nonInviteText(state, now)]);
+}
+
+/** Reads what {@link ownRecord} wrote. @param key method and branch */
+export function readOwnRecord(
+  text: string,
+  { key, since }: { key: string; since: number },
+): StoredOwn | RecordFault {
+  const record = readRecord(text, OWN_VERSION);
+  if (typeof record === "string") return record;
+  const [method, branch] = key.split(" ");
+  const flow = flowOf(record.text(1));
+  const state = nonInviteState(record.text(2), since);
+  if (method === undefined || branch === undefined || flow === null || state === null) return "garbage";
+  return { method, branch, request: record.text(0), flow, state };
+}
+
 function bestOf(record: RecordFields): FinalResponse | null {
   const status = record.number(21, 0);
   return status === 0 ? null : { status, text: record.text(22), reason: record.text(23) };
@@ -143,10 +164,6 @@ function placeText({
   port,
 }: Pick<Flow, "transport" | "listener" | "address" | "port">): string {
   return `${transport} ${listener} ${port} ${address}`;
-}
-
-function flowText(flow: Flow): string {
-  return placeText(flow);
 }
 
 /** A connection of the other node is none of this one: a stream is dialled where its port says (RFC 3261 §18.2.2). */

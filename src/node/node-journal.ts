@@ -1,13 +1,16 @@
 /** What of a running node a successor must know: each live thing owns its entry in the journal, and is read when that is written. */
 import type { Call } from "../calls/call.ts";
 import type { Confirm, ContextJournal } from "../proxy/context-journal.ts";
+import type { OwnRequest } from "../proxy/core.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
 import { callRecord, callRecordKey } from "../replication/call-record.ts";
 import { type Journal, JournalEntry, type RecordSource } from "../replication/journal.ts";
-import { contextRecord } from "./context-record.ts";
+import { contextRecord, ownRecord } from "./context-record.ts";
 
 /** Of a context's record; its server transaction key follows. */
 export const CONTEXT_KIND = "invite";
+/** Of a request of our own; method and branch follow. */
+export const OWN_KIND = "own";
 
 class ContextSource implements RecordSource {
   private readonly context: ResponseContext;
@@ -18,6 +21,18 @@ class ContextSource implements RecordSource {
 
   encode(now: number): string {
     return contextRecord(this.context, now);
+  }
+}
+
+class OwnSource implements RecordSource {
+  private readonly own: OwnRequest;
+
+  constructor(own: OwnRequest) {
+    this.own = own;
+  }
+
+  encode(now: number): string {
+    return ownRecord(this.own, now);
   }
 }
 
@@ -50,6 +65,18 @@ export class NodeJournal implements ContextJournal {
     end(this.journal, context);
   }
 
+  ownChanged(own: OwnRequest): void {
+    this.journal.mark(ownEntry(own));
+  }
+
+  ownEnded(own: OwnRequest): void {
+    end(this.journal, own);
+  }
+
+  ownRestored(own: OwnRequest): void {
+    this.journal.adopt(ownEntry(own));
+  }
+
   confirmed(leave: () => void): void {
     this.journal.confirmed(leave);
   }
@@ -78,6 +105,13 @@ function contextEntry(context: ResponseContext): JournalEntry {
   if (context.record instanceof JournalEntry) return context.record;
   const entry = new JournalEntry(`${CONTEXT_KIND} ${context.key}`, new ContextSource(context));
   context.record = entry;
+  return entry;
+}
+
+function ownEntry(own: OwnRequest): JournalEntry {
+  if (own.record instanceof JournalEntry) return own.record;
+  const entry = new JournalEntry(`${OWN_KIND} ${own.method} ${own.branch}`, new OwnSource(own));
+  own.record = entry;
   return entry;
 }
 

@@ -1,20 +1,23 @@
 /** A successor takes over what the active wrote: the records of the warm copy become calls and requests that go on. */
 import type { Call } from "../calls/call.ts";
 import type { CallTable } from "../calls/call-table.ts";
+import type { OwnRequest } from "../proxy/core.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
 import { readCallRecord } from "../replication/call-record.ts";
 import { kindOf } from "../replication/journal.ts";
 import type { WarmRecord } from "../replication/warm-copy.ts";
 import type { Target } from "../routing/target.ts";
-import { readContextRecord } from "./context-record.ts";
-import { CONTEXT_KIND, type NodeJournal } from "./node-journal.ts";
+import { readContextRecord, readOwnRecord } from "./context-record.ts";
+import { CONTEXT_KIND, type NodeJournal, OWN_KIND } from "./node-journal.ts";
 
 /** What a takeover says of itself, for the log and the history. */
 export interface RestoreCounts {
   /** INVITEs that are being forwarded, and those among them whose caller has no final response yet. */
   readonly invites: number;
   readonly pending: number;
+  /** BYEs and CANCELs of the proxy's own that nobody had answered. */
+  readonly own: number;
   /** Calls that are up or ring. */
   readonly calls: number;
   /** Ended calls whose account the active had not written. */
@@ -64,6 +67,7 @@ export function restoreRecords(
 class Restoring {
   private readonly ports: RestorePorts;
   private readonly contexts: ResponseContext[] = [];
+  private readonly own: OwnRequest[] = [];
   private readonly calls: Call[] = [];
   private readonly targets = new Map<string, Target>();
   private readonly numbers = { targets: 0, operators: 0, garbage: 0, newer: 0 };
@@ -77,6 +81,7 @@ class Restoring {
     const since = this.ports.now - this.ports.ageOf(at);
     const kind = kindOf(key);
     if (kind === CONTEXT_KIND) this.context(key.slice(CONTEXT_KIND.length + 1), text, since);
+    else if (kind === OWN_KIND) this.ownRequest(key.slice(OWN_KIND.length + 1), text, since);
     else if (kind === "call") this.call(key, text, since);
     else if (!this.ports.other(kind, { key, text, since })) this.numbers.garbage++;
     else if (kind === "health") this.numbers.targets++;
@@ -96,6 +101,21 @@ class Restoring {
     else {
       journal.contextRestored(context);
       this.contexts.push(context);
+    }
+  }
+
+  private ownRequest(key: string, text: string, since: number): void {
+    const { proxy, journal } = this.ports;
+    const stored = readOwnRecord(text, { key, since });
+    if (typeof stored === "string") {
+      this.numbers[stored]++;
+      return;
+    }
+    const own = proxy.restoreOwn(stored);
+    if (own === null) this.numbers.garbage++;
+    else {
+      journal.ownRestored(own);
+      this.own.push(own);
     }
   }
 
@@ -137,6 +157,7 @@ class Restoring {
       }
     }
     for (const context of this.contexts) proxy.arm(context);
+    for (const own of this.own) proxy.armOwn(own);
   }
 
   counts(): RestoreCounts {
@@ -144,6 +165,7 @@ class Restoring {
     return {
       invites: this.contexts.length,
       pending: this.contexts.filter(({ finalSent }) => finalSent === 0).length,
+      own: this.own.length,
       calls: this.calls.length - ended,
       ended,
       ...this.numbers,

@@ -1,4 +1,5 @@
-/** What a successor must know of the INVITEs that are being forwarded: told here, written by whoever keeps the journal. */
+/** What a successor must know of the proxy's transactions: told here, written by whoever keeps the journal. */
+import type { OwnRequest } from "./core.ts";
 import type { ResponseContext } from "./response-context.ts";
 
 /** Which message leaves only when what led to it is stored; `off`: none waits. */
@@ -10,6 +11,9 @@ export interface ContextJournal {
   changed(context: ResponseContext): void;
   /** Nothing can happen in it any more. */
   ended(context: ResponseContext): void;
+  /** A request of the proxy's own is new, or has changed; nobody waits for how it ends. */
+  ownChanged(own: OwnRequest): void;
+  ownEnded(own: OwnRequest): void;
   /** Runs `leave` once all that was told so far is stored, after a bounded time, or never where another node serves by now. */
   confirmed(leave: () => void): void;
 }
@@ -19,5 +23,7 @@ export const NO_CONTEXT_JOURNAL: ContextJournal = {
   confirm: "off",
   changed: () => {},
   ended: () => {},
+  ownChanged: () => {},
+  ownEnded: () => {},
   confirmed: (leave) => leave(),
 };

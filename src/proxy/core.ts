@@ -33,6 +33,8 @@ export interface OwnRequest {
   readonly reliable: boolean;
   state: NonInviteClientState;
   readonly timer: TimerEntry;
+  /** As of a {@link ResponseContext}. */
+  record: object | null;
   /** Told once how it ended, where somebody wants to know. */
   readonly ended: ((end: OwnRequestEnd) => void) | null;
 }

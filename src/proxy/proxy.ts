@@ -4,6 +4,7 @@ import { SipParseError } from "../sip/message/parse-error.ts";
 import { answerUnreadable } from "../sip/message/salvage.ts";
 import { isResponse, parseMessage } from "../sip/message/sip-message.ts";
 import type { TimerWheel } from "../sip/timer/timer-wheel.ts";
+import { nonInviteClientDeadline } from "../sip/transaction/non-invite-client.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import { TRANSPORT_ERROR } from "../sip/transaction/transaction.ts";
 import type { Flow, SendFailure, Transports } from "../transport/flow.ts";
@@ -12,12 +13,13 @@ import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
 import { scheduleContext, settleContext } from "./context-timers.ts";
-import { type Core, type Locate, type Log, placeOf } from "./core.ts";
+import { type Core, type Locate, type Log, type OwnRequest, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
+import { restoreOwn, type StoredOwn } from "./own-requests.ts";
 import { onProbeFailure, type Probe, type ProbeResult, sendProbe } from "./probing.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
@@ -167,6 +169,15 @@ export class SipProxy {
   restore(stored: StoredContext): ResponseContext | null {
     this.core.now = this.now();
     return restoreContext(this.core, stored);
+  }
+
+  /** The same for a request of its own. */
+  restoreOwn(stored: StoredOwn): OwnRequest | null {
+    return restoreOwn(this.core, stored);
+  }
+
+  armOwn(own: OwnRequest): void {
+    this.core.wheel.schedule(own.timer, nonInviteClientDeadline(own.state));
   }
 
   /** Starts the timers of a context that was restored; what is overdue fires at once. */
