@@ -4,7 +4,8 @@
  */
 
 import { ATTEMPTS_MAX } from "../proxy/branch.ts";
-import { type OwnRequest, placeOf } from "../proxy/core.ts";
+import { placeOf } from "../proxy/core.ts";
+import type { OwnRequest } from "../proxy/own-request.ts";
 import type { StoredOwn } from "../proxy/own-requests.ts";
 import type { Branch, FinalResponse, Hop, ResponseContext } from "../proxy/response-context.ts";
 import type { StoredContext } from "../proxy/restoring.ts";

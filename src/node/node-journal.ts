@@ -1,7 +1,7 @@
 /** What of a running node a successor must know: each live thing owns its entry in the journal, and is read when that is written. */
 import type { Call } from "../calls/call.ts";
 import type { Confirm, ContextJournal } from "../proxy/context-journal.ts";
-import type { OwnRequest } from "../proxy/core.ts";
+import type { OwnRequest } from "../proxy/own-request.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
 import { callRecord, callRecordKey } from "../replication/call-record.ts";
 import { type Journal, JournalEntry, type RecordSource } from "../replication/journal.ts";

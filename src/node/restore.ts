@@ -1,7 +1,7 @@
 /** A successor takes over what the active wrote: the records of the warm copy become calls and requests that go on. */
 import type { Call } from "../calls/call.ts";
 import type { CallTable } from "../calls/call-table.ts";
-import type { OwnRequest } from "../proxy/core.ts";
+import type { OwnRequest } from "../proxy/own-request.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
 import { readCallRecord } from "../replication/call-record.ts";

@@ -1,5 +1,5 @@
 /** What a successor must know of the proxy's transactions: told here, written by whoever keeps the journal. */
-import type { OwnRequest } from "./core.ts";
+import type { OwnRequest } from "./own-request.ts";
 import type { ResponseContext } from "./response-context.ts";
 
 /** Which message leaves only when what led to it is stored; `off`: none waits. */

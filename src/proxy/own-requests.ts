@@ -9,8 +9,9 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, isReliable, type Locate, type OwnRequest, type OwnRequestEnd, placeOf } from "./core.ts";
+import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
+import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
 /** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;

@@ -13,12 +13,13 @@ import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
 import { scheduleContext, settleContext } from "./context-timers.ts";
-import { type Core, type Locate, type Log, type OwnRequest, placeOf } from "./core.ts";
+import { type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
+import type { OwnRequest } from "./own-request.ts";
 import { restoreOwn, type StoredOwn } from "./own-requests.ts";
 import { onProbeFailure, type Probe, type ProbeResult, sendProbe } from "./probing.ts";
 import { onRequest } from "./receive-request.ts";
@@ -103,6 +104,7 @@ export class SipProxy {
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
+      restored: { pending: new Map(), until: 0 },
       probes: new Map(),
       keptCancels: new Map(),
       unanswered: new Map(),

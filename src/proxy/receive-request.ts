@@ -12,6 +12,7 @@ import { forwardAck } from "./acknowledgement.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
 import { factsOf, reasonOf } from "./call-facts.ts";
 import { onCancel, onStrayCancel } from "./cancelling.ts";
+import { onRefusalAcked } from "./concluded-elsewhere.ts";
 import { lateTryingMs, settleContext, tickContext } from "./context-timers.ts";
 import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
@@ -70,7 +71,9 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
   } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
-    stepServer(core, context, { kind: "ack" });
+    // No final has gone up from here: another node sent it, and died before it could say so.
+    if (context.invite?.kind === "proceeding") onRefusalAcked(core, context);
+    else stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
     stepServer(core, context, { kind: "request" });

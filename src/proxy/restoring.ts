@@ -2,6 +2,7 @@
 import { SipParseError } from "../sip/message/parse-error.ts";
 import { parseOwn, type SipMessage } from "../sip/message/sip-message.ts";
 import { isPending, rememberUnanswered } from "./branch-side.ts";
+import { inviteName } from "./concluded-elsewhere.ts";
 import { isBranchOver } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { forwarded } from "./hunting.ts";
@@ -52,6 +53,10 @@ function adopted(core: Core, { nextVia, ...stored }: StoredContext): ResponseCon
   timer.context = context;
   if (request !== null) rebuild(core, context, request);
   core.contexts.set(context.key, context);
+  if (context.finalSent === 0) {
+    core.restored.pending.set(inviteName(context.scope), context);
+    core.restored.until = core.now + core.timerCMs + core.timers.transactionMs;
+  }
   for (const branch of context.branches) {
     if (!isBranchOver(branch)) core.clients.set(branch.id, { branch, context });
     if (isPending(branch) && branch.provisional <= 100) rememberUnanswered(core, branch);

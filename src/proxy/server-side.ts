@@ -64,6 +64,14 @@ export function respond(
   core.counters.add(CLASSES[Math.floor(status / 100)] ?? "response.other");
 }
 
+/** The final response went up by another node: as after {@link respond}, with nothing sent and nobody told. */
+export function concludedElsewhere(context: ResponseContext, status: number): void {
+  context.finalSent = status;
+  context.lastResponse = "";
+  context.setupEndsAt = Number.POSITIVE_INFINITY;
+  release(context);
+}
+
 /** What only an unanswered request needs. Slices keep the whole message alive behind them, and contexts live for half a minute more. */
 function release(context: ResponseContext): void {
   context.request = "";
