@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { targetCommands } from "../admin/target-commands.ts";
 import type { Config } from "../config/config.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
+import { MemoryJournal } from "../replication/memory-journal.ts";
 import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
 import { Engine } from "./engine.ts";
@@ -42,9 +43,10 @@ export async function runNode(config: Config, options: { file: string }): Promis
   try {
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
-    const node = new Engine(config, { transports, clock, log });
+    const node = new Engine(config, { transports, clock, log, journal: new MemoryJournal() });
     undo.push(() => node.targets.close());
     await node.begin();
+    node.serve();
     proxy = node.proxy;
     undo.push(() => node.overload.stop());
     const reload = await installReload({
