@@ -15,17 +15,17 @@ import type { Flow } from "../transport/flow.ts";
 import { NodeJournal } from "./node-journal.ts";
 import { RehearsedPeers } from "./rehearsed-peers.ts";
 import { partsOf } from "./running-config.ts";
+import { TICK_MS } from "./system-clock.ts";
 
 /**
- * A call each so many milliseconds of its own time: transactions of thousands of calls are there at once, as under load. No
+ * A call each so many milliseconds of their own time: transactions of thousands of calls are there at once, as under load. No
  * whole number, as those of the real clock are none: code that was compiled for whole ones would have to be thrown away.
  */
-const CALL_EVERY_MS = 8.13;
+const PACE = 8.13;
 /** Any time that is as long as today's in milliseconds since the epoch. */
 const EPOCH = Date.UTC(2026, 0, 1);
 /** How often the clock and the budget are looked at. */
 const CALLS_BETWEEN_LOOKS = 50;
-const TICK_MS = 10;
 
 const CONFIG = `
 node: rehearsal
@@ -94,7 +94,7 @@ class RehearsedJournal implements Journal {
 
 class Stage {
   readonly ends: Record<string, number> = {};
-  private now = CALL_EVERY_MS;
+  private now = PACE;
   private readonly wheel = new TimerWheel(0, TICK_MS);
   private readonly journal = new RehearsedJournal();
   private readonly peers = new RehearsedPeers();
@@ -146,7 +146,7 @@ class Stage {
 
   /** One call from its INVITE to its end, with all that its peers say. */
   carry(number: number): void {
-    this.now += CALL_EVERY_MS;
+    this.now += PACE;
     this.wheel.advance(this.now);
     this.receive(this.peers.begin(number));
     while (this.sent.length > 0) {
