@@ -133,7 +133,7 @@ log: { level: info }
   const sharesOf = LONG ? 10_000 : 1_000;
   const within = LONG ? 0.02 : 0.06; // four standard deviations of 1,000 draws
   test(`SRV weights 70, 20, 10: shares of ${sharesOf} calls within ${100 * within} points`, async (t) => {
-    const loaded = await load({ number: "2000", calls: sharesOf, rate: LONG ? 500 : 200 });
+    const loaded = await load({ number: "2000", calls: sharesOf, rate: 200 });
     answeredAll(loaded, sharesOf);
     const got = pbxs.map(
       ({ ip4 }) => loaded.calls.filter((call) => tries(call)[0] === ip4).length / sharesOf,
