@@ -3,15 +3,21 @@ import { pino } from "pino";
 import { targetCommands } from "../admin/target-commands.ts";
 import type { Config } from "../config/config.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
+import { MemoryJournal } from "../replication/memory-journal.ts";
 import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
 import { Engine } from "./engine.ts";
+import { rehearse } from "./rehearsal.ts";
 import { installReload } from "./reload.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
+/** Processor time for the rehearsal. By its end most of what carries a call is compiled (docs/performance.md). */
+const REHEARSAL_MS = 800;
+/** Set to "off" by tests that start many nodes. */
+const REHEARSAL_VARIABLE = "TANDEM_REHEARSAL";
 
 /**
  * Runs a node in this process until SIGTERM or SIGINT.
@@ -20,6 +26,9 @@ const COUNTERS_LOG_MS = 60_000;
  */
 export async function runNode(config: Config, options: { file: string }): Promise<void> {
   const log = pino({ level: config.log.level, base: { node: config.node } });
+  if (process.env[REHEARSAL_VARIABLE] !== "off") {
+    log.debug(await rehearse({ budgetMs: REHEARSAL_MS, usedMs: processorMs }), "rehearsed");
+  }
   const clock = new SystemClock();
   let proxy: SipProxy | null = null;
   const handlers: TransportHandlers = {
@@ -34,9 +43,10 @@ export async function runNode(config: Config, options: { file: string }): Promis
   try {
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
-    const node = new Engine(config, { transports, clock, log });
+    const node = new Engine(config, { transports, clock, log, journal: new MemoryJournal() });
     undo.push(() => node.targets.close());
     await node.begin();
+    node.serve();
     proxy = node.proxy;
     undo.push(() => node.overload.stop());
     const reload = await installReload({
@@ -67,4 +77,10 @@ export async function runNode(config: Config, options: { file: string }): Promis
     for (const step of undo.reverse()) step();
     throw error;
   }
+}
+
+/** Processor time of this process so far, that of V8's threads included. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }

@@ -66,14 +66,17 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   }
   const branch = newBranch(core, context, place, { id, text, breadth });
   context.breadthLeft -= breadth;
-  context.branches.push(branch);
+  context.branches = [...context.branches, branch];
   core.clients.set(id, { branch, context });
   rememberUnanswered(core, branch);
   core.counters.add("request.forwarded");
   if (target !== null && context.callKey !== "") {
     core.calls.tried(context.callKey, target.id, target.group, core.now);
   }
-  core.transports.send(place.flow, text);
+  if (context.invite !== null && core.journal.confirm === "invite") {
+    core.journal.changed(context);
+    core.journal.confirmed(() => core.transports.send(place.flow, text));
+  } else core.transports.send(place.flow, text);
   return true;
 }
 
@@ -107,7 +110,7 @@ function newBranch(
   };
 }
 
-function forwarded(
+export function forwarded(
   core: Core,
   context: ResponseContext,
   message: SipMessage,
@@ -154,7 +157,8 @@ export function onFailureResponse(
 ): void {
   const { status } = response;
   settle(core, context, branch, status);
-  if (status === 401 || status === 407) context.challenges.push(...challengesOf(response));
+  if (status === 401 || status === 407)
+    context.challenges = [...context.challenges, ...challengesOf(response)];
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
   note(context, { status, text: withoutTopVia(response, context.reply), reason: "" });
@@ -267,7 +271,7 @@ function backToUdp(core: Core, context: ResponseContext, branch: Branch): void {
   const flow = { ...hop.flow, transport: "udp" as const, listener };
   const place = placeOf(flow);
   core.withoutTcp.set(place, core.now + WITHOUT_TCP_MS);
-  context.hops.splice(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
+  context.hops = context.hops.toSpliced(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
 }
 
 /** @param reason why the next target may be tried; "" where it may not */

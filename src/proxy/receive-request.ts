@@ -12,13 +12,14 @@ import { forwardAck } from "./acknowledgement.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
 import { factsOf, reasonOf } from "./call-facts.ts";
 import { onCancel, onStrayCancel } from "./cancelling.ts";
+import { onRefusalAcked } from "./concluded-elsewhere.ts";
 import { lateTryingMs, settleContext, tickContext } from "./context-timers.ts";
 import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { forwardNext } from "./hunting.ts";
 import { answerOptions } from "./options.ts";
 import { type Refusal, refusal } from "./refusal.ts";
-import type { ResponseContext } from "./response-context.ts";
+import type { Branch, ResponseContext } from "./response-context.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
 import { refuse, respond, stepServer } from "./server-side.ts";
 import { serverKey } from "./transaction-key.ts";
@@ -70,7 +71,9 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
   } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
-    stepServer(core, context, { kind: "ack" });
+    // No final has gone up from here: another node sent it, and died before it could say so.
+    if (context.invite?.kind === "proceeding") onRefusalAcked(core, context);
+    else stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
     stepServer(core, context, { kind: "request" });
@@ -130,7 +133,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   if (topVia.alias && arrival.group !== null && isReliable(flow)) {
     core.transports.alias(flow.connection, topVia.port === 0 ? 5060 : topVia.port); // RFC 5923 §8
   }
-  const context = newContext(core, arrival, { key, ...destination });
+  const context = newContext(core, arrival, key, destination);
   core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
   if (context.callKey !== "") tellLedger(core, arrival, destination);
@@ -147,7 +150,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
 }
 
 /** The deadline of a context: an object and no closure, as there are a hundred thousand. */
-class ContextTimer implements Timed {
+export class ContextTimer implements Timed {
   tick = -1;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -164,12 +167,16 @@ class ContextTimer implements Timed {
   }
 }
 
-function newContext(core: Core, arrival: Arrival, parts: Destination & { key: string }): ResponseContext {
+/** Shared by all contexts that have none: an array that grows by `push` takes room for seventeen at once. */
+const NO_BRANCHES: readonly Branch[] = Object.freeze([]);
+const NO_CHALLENGES: readonly string[] = Object.freeze([]);
+
+function newContext(core: Core, arrival: Arrival, key: string, parts: Destination): ResponseContext {
   const { request, reply, topVia, scope } = arrival;
   const timer = new ContextTimer(core);
   const invite = request.method === "INVITE";
   const context: ResponseContext = {
-    key: flat(parts.key),
+    key: flat(key),
     method: request.method,
     callId: scope.callId,
     request: request.raw,
@@ -191,15 +198,16 @@ function newContext(core: Core, arrival: Arrival, parts: Destination & { key: st
     attempts: 0,
     routes: parts.routes,
     breadthLeft: checkBreadth(request),
-    branches: [],
+    branches: NO_BRANCHES,
     best: null,
-    challenges: [],
+    challenges: NO_CHALLENGES,
     cancelled: false,
     cancelReason: "",
     strayAnswer: "",
     setupEndsAt: invite && !parts.emergency ? core.now + core.setupTimeoutMs : Number.POSITIVE_INFINITY,
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
+    record: null,
     timer,
   };
   timer.context = context;
