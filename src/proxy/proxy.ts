@@ -28,7 +28,6 @@ import { type Refusal, refusal } from "./refusal.ts";
 import { RefusedLately } from "./refused-lately.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { restoreContext, type StoredContext } from "./restoring.ts";
-import type { TargetWatch } from "./target-watch.ts";
 import { isOurOwn, type TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
