@@ -158,6 +158,9 @@ export function evidence(s: NodeState, now: number): Evidence {
     rank: rankOf(s, now),
     order: orderOf(s),
     unheard: s.peers.some((view) => isOneWay(view, now, settings.deadAfterMs)),
+    peerHadRedis: s.peers.some(
+      (view) => !view.leftCleanly && !alive(s, view, now) && view.status?.redis === "ok",
+    ),
     nodesAlive: 1 + s.peers.filter((view) => alive(s, view, now)).length,
     uptimeMs: now - s.startedAt,
     awakeMs: now - s.wokeAt,

@@ -174,7 +174,7 @@ describe("commands that are run here", { concurrency: 3 }, () => {
     );
     assert.equal(code, 0, output);
     assert.match(output, /50 targets for 0\.1 days, seed 4711/);
-    assert.match(output, /^. pass 1$/m);
+    assert.match(output, /^. pass [1-9]/m);
   });
 
   test("npm install: versions are pinned exactly", async () => {

@@ -95,6 +95,7 @@ export function evidence(changes: Partial<Evidence> = {}): Evidence {
     rank: 0,
     order: 0,
     unheard: false,
+    peerHadRedis: false,
     nodesAlive: 1,
     uptimeMs: 60_000,
     awakeMs: Number.POSITIVE_INFINITY,
