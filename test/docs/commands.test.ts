@@ -21,7 +21,10 @@ const EXAMPLE_ENV = { TANDEM_SECRET: "a-secret-of-the-tests-only" };
 
 /** Decision records tell what was done then; they are not followed today. */
 const pages = readPages().filter(({ path }) => !path.startsWith("docs/adr/"));
-const configs = (await readdir(join(ROOT, "config"))).map((name) => readPage(join("config", name)));
+/** Examples of configurations; the folders beside them hold what other programs read. */
+const configs = (await readdir(join(ROOT, "config")))
+  .filter((name) => name.endsWith(".yaml"))
+  .map((name) => readPage(join("config", name)));
 
 // npm and the test runner tell their children about themselves; what a reader types knows nothing of either.
 const env = Object.fromEntries(
