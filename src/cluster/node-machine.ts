@@ -30,7 +30,14 @@ import type { ClusterSettings } from "./settings.ts";
 import { activeClaim, CONFLICTS_MAX, redisHealth, serveEvidence } from "./sight.ts";
 import { answeredStandby, consider, read, standbyDeadline } from "./standing-by.ts";
 import { addressChanged, retryAddress, stepDownTick } from "./stepping-down.ts";
-import { flushed, operate, switchoverDeadline, switchoverTick, tellReleased } from "./switching-over.ts";
+import {
+  flushed,
+  leave,
+  operate,
+  switchoverDeadline,
+  switchoverTick,
+  tellReleased,
+} from "./switching-over.ts";
 import { stepDone, takeoverDeadline, takeoverTick } from "./taking-over.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -194,6 +201,9 @@ function take(t: Turn, event: NodeEvent): void {
     case "clock-jumped":
       jumped(t);
       break;
+    case "leave":
+      leave(t);
+      break;
     case "fenced-peer":
       s.fence = event.ok ? "done" : "failed";
       record(t, "decision", { reason: event.ok ? "the peer is fenced" : "fencing the peer failed" });
@@ -245,6 +255,7 @@ type Observed = Exclude<
       | "lease"
       | "operator"
       | "clock-jumped"
+      | "leave"
       | "fenced-peer"
       | "guardian-lost";
   }

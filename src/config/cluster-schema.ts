@@ -9,9 +9,8 @@ import { duration, keys, listOf, oneOf, readBy, whole, word } from "./scalar.ts"
 /** Shorter secrets are guessed offline from one signed branch. */
 export const SECRET_CHARACTERS_MIN = 16;
 const SECRETS_MAX = 8;
-export const NODES_MAX = 16;
 const PATHS_MAX = 4;
-export const FLOATING_IPS_MAX = 16;
+const FLOATING_IPS_MAX = 16;
 const WITNESSES_MAX = 8;
 const COMMAND_WORDS_MAX = 64;
 const PRIORITY_MAX = 65_535;

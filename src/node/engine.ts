@@ -4,6 +4,7 @@ import type { pino } from "pino";
 import { CallTable } from "../calls/call-table.ts";
 import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
+import type { AnswerProbe } from "../proxy/core.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Transports } from "../transport/flow.ts";
 import { CdrFile } from "./cdr-file.ts";
@@ -16,6 +17,8 @@ export interface Edges {
   readonly transports: Transports;
   readonly clock: SystemClock;
   readonly log: pino.Logger;
+  /** Of a node of a cluster. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 export class Engine {
@@ -62,6 +65,7 @@ export class Engine {
       calls: this.calls,
       watch: this.targets.watch,
       locate: this.targets.locate,
+      ...(edges.answerProbe === undefined ? {} : { answerProbe: edges.answerProbe }),
     });
     this.overload = new OverloadWatch(config.overload, {
       listeners: transports.listeners,

@@ -11,7 +11,7 @@ import { BranchSigner } from "./branch.ts";
 import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import { settleContext } from "./context-timers.ts";
-import { type Core, type Locate, type Log, placeOf } from "./core.ts";
+import { type AnswerProbe, type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
@@ -50,6 +50,8 @@ export interface ProxyPorts extends Reconfiguration {
   readonly calls: CallLedger;
   readonly watch: TargetWatch;
   readonly locate: Locate;
+  /** Default: the node runs alone. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 /** Running totals for whoever watches. */
@@ -81,6 +83,7 @@ export class SipProxy {
       calls,
       watch,
       locate,
+      answerProbe: ports.answerProbe ?? null,
       signer: new BranchSigner(secrets),
       tokens: new FlowTokens(secrets),
       timers,
