@@ -6,6 +6,7 @@ import { GUARDIAN_VARIABLE } from "../guardian/engine-link.ts";
 import { guardianLog } from "../guardian/guardian-log.ts";
 import { runGuardian } from "../guardian/run-guardian.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
+import { MemoryJournal } from "../replication/memory-journal.ts";
 import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
 import { runClusterNode } from "./cluster/run-cluster-node.ts";
@@ -54,9 +55,10 @@ async function runAlone(config: Config, options: { file: string }): Promise<void
   try {
     const transports = await openTransports(config.listen, handlers, config.limits, clock);
     undo.push(() => transports.abort());
-    const node = new Engine(config, { transports, clock, log });
+    const node = new Engine(config, { transports, clock, log, journal: new MemoryJournal() });
     undo.push(() => node.targets.close());
     await node.begin();
+    node.serve();
     proxy = node.proxy;
     undo.push(() => node.overload.stop());
     const reload = await installReload({

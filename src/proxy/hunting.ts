@@ -72,7 +72,10 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   if (target !== null && context.callKey !== "") {
     core.calls.tried(context.callKey, target.id, target.group, core.now);
   }
-  core.transports.send(place.flow, text);
+  if (context.invite !== null && core.journal.confirm === "invite") {
+    core.journal.changed(context);
+    core.journal.confirmed(() => core.transports.send(place.flow, text));
+  } else core.transports.send(place.flow, text);
   return true;
 }
 
@@ -106,7 +109,7 @@ function newBranch(
   };
 }
 
-function forwarded(
+export function forwarded(
   core: Core,
   context: ResponseContext,
   message: SipMessage,

@@ -9,8 +9,9 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, isReliable, type Locate, type OwnRequest, type OwnRequestEnd, placeOf } from "./core.ts";
+import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
+import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
 /** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
@@ -46,15 +47,34 @@ export function sendOwn(
     reliable,
     state,
     ended: asked?.ended ?? null,
-    timer: new TimerEntry((now) => {
-      core.now = now;
-      stepOwn(core, key, TICK);
-    }),
+    timer: ownTimer(core, key),
+    record: null,
   };
   core.own.set(key, entry);
+  if (asked === undefined) core.journal.ownChanged(entry);
   core.counters.add(`own.${own.method}`);
   core.transports.send(own.flow, own.request);
   core.wheel.schedule(entry.timer, nonInviteClientDeadline(state));
+}
+
+function ownTimer(core: Core, key: string): TimerEntry {
+  return new TimerEntry((now) => {
+    core.now = now;
+    stepOwn(core, key, TICK);
+  });
+}
+
+/** A request of its own that another node has sent, and that nobody has answered yet. */
+export type StoredOwn = OwnParts & Pick<OwnRequest, "state">;
+
+/** @returns null where it runs here already; its timer is to be set */
+export function restoreOwn(core: Core, stored: StoredOwn): OwnRequest | null {
+  const key = ownKey(stored.branch, stored.method);
+  if (core.own.has(key)) return null;
+  const reliable = isReliable(stored.flow);
+  const entry = { ...stored, reliable, ended: null, timer: ownTimer(core, key), record: null };
+  core.own.set(key, entry);
+  return entry;
 }
 
 export function ownKey(branch: string, method: string): string {
@@ -87,7 +107,11 @@ export function stepOwn(core: Core, key: string, event: ClientEvent, facts: Even
   if (state.kind === "terminated") {
     core.wheel.cancel(own.timer);
     core.own.delete(key);
-  } else core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+    if (own.record !== null) core.journal.ownEnded(own);
+  } else {
+    core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+    if (own.ended === null) core.journal.ownChanged(own);
+  }
 }
 
 /**

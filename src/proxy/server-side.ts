@@ -46,7 +46,8 @@ export function respond(
   text: string,
   response: SipMessage | null = null,
 ): void {
-  context.lastResponse = text;
+  const waits = core.journal.confirm === "2xx" && status >= 200 && status < 300 && context.invite !== null;
+  context.lastResponse = waits ? "" : text;
   stepServer(core, context, { kind: "respond", status });
   if (status >= 200) {
     concluded(core, context, status, response);
@@ -56,7 +57,19 @@ export function respond(
     // A 2xx to INVITE is repeated by the callee until the ACK end to end (RFC 6026 §7.1), never by us.
     if (status < 300 && context.invite !== null) context.lastResponse = "";
   }
+  if (waits) {
+    core.journal.changed(context);
+    core.journal.confirmed(() => core.transports.send(context.reply, text));
+  }
   core.counters.add(CLASSES[Math.floor(status / 100)] ?? "response.other");
+}
+
+/** The final response went up by another node: as after {@link respond}, with nothing sent and nobody told. */
+export function concludedElsewhere(context: ResponseContext, status: number): void {
+  context.finalSent = status;
+  context.lastResponse = "";
+  context.setupEndsAt = Number.POSITIVE_INFINITY;
+  release(context);
 }
 
 /** What only an unanswered request needs. Slices keep the whole message alive behind them, and contexts live for half a minute more. */
