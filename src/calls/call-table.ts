@@ -142,7 +142,8 @@ export class CallTable {
     this.seized(target).tried++;
     this.changed(call);
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
-    call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
+    const attempt = { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 };
+    call.attempts = [...call.attempts, attempt];
   }
 
   /** What became of the attempt at a target. */
@@ -159,7 +160,8 @@ export class CallTable {
     const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
     const attempt = call.attempts[index];
     if (attempt === undefined) return;
-    call.attempts[index] = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    const ended = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    call.attempts = call.attempts.with(index, ended);
     this.changed(call);
   }
 

@@ -45,6 +45,8 @@ export interface SeenRequest {
   readonly bye: boolean;
   readonly reason: string;
 }
+/** Shared: an array that grows by `push` takes room for seventeen at once, and a call is kept for hours. */
+const NO_ATTEMPTS: readonly CdrAttempt[] = Object.freeze([]);
 
 /** How a call ended; its account is made of it, and made again where the first was not written. */
 export interface CallEnd {
@@ -73,7 +75,7 @@ export class Call implements Timed {
   /** Id of the target that has it now; "" before the first is tried. */
   target = "";
   targetGroup = "";
-  attempts: CdrAttempt[] = [];
+  attempts: readonly CdrAttempt[] = NO_ATTEMPTS;
   /** Milliseconds since the epoch; 0: not yet. */
   readonly startedAt: number;
   rangAt = 0;

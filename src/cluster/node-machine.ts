@@ -34,12 +34,14 @@ import {
   flushed,
   leave,
   operate,
+  switchAges,
   switchoverDeadline,
   switchoverTick,
   tellReleased,
 } from "./switching-over.ts";
 import { stepDone, takeoverDeadline, takeoverTick } from "./taking-over.ts";
 
+const NONE: readonly number[] = [];
 const NEVER = Number.NEGATIVE_INFINITY;
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -173,6 +175,7 @@ function statusOf(s: NodeState, now: number): NodeStatus {
     notReady: notReady(s, now),
     fingerprint: s.fingerprint,
     schema: s.schema,
+    switchAgesMs: s.switches.length === 0 ? NONE : switchAges(s, now),
     active: activeClaim(s, now),
   };
 }

@@ -4,8 +4,9 @@ import { addressIsFree } from "./decide.ts";
 import { type LeaseReading, nextEpoch, serveUntilOf } from "./lease.ts";
 import type { NodeEvent, NodeState, Takeover, TakeoverStep, Turn } from "./node-state.ts";
 import { record, setRole } from "./reporting.ts";
+import { serveRule } from "./serve-rule.ts";
 import { frozenWaitMs } from "./settings.ts";
-import { activeSight, redisHealth } from "./sight.ts";
+import { activeSight, redisHealth, serveEvidence } from "./sight.ts";
 import { stepDown } from "./stepping-down.ts";
 
 /** An answer of Redis that comes later is of no use: by then the record may be another's. */
@@ -167,7 +168,14 @@ export function stepDone(t: Turn, step: TakeoverStep, ok: boolean): void {
   const waitingFor = takeover.waitingFor.filter((other) => other !== step);
   const phases = { ...takeover.phases, [step]: now - takeover.since };
   s.takeover = { ...takeover, waitingFor, phases };
-  if (waitingFor.length === 0) becomeActive(t, { ...takeover, phases });
+  activateWhenReady(t);
+}
+
+/** All is there; and where the clocks jumped meanwhile, a fresh exchange is, too. */
+function activateWhenReady(t: Turn): void {
+  const { s, now } = t;
+  if (s.takeover?.phase !== "starting" || s.takeover.waitingFor.length > 0) return;
+  if (serveRule(serveEvidence(s, now), s.settings).action === "serve") becomeActive(t, s.takeover);
 }
 
 function becomeActive(t: Turn, takeover: Takeover): void {
@@ -193,6 +201,8 @@ export function takeoverTick(t: Turn): void {
     if (now >= takeover.deadline) s.takeover = null;
     return;
   }
+  activateWhenReady(t);
+  if (s.takeover === null) return;
   if (now >= takeover.deadline) {
     s.notBefore = now + RETRY_MS;
     stepDown(t, {

@@ -15,6 +15,7 @@ import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts
 import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
 import { bracketed, hostNetwork } from "./ip-address.ts";
+import { redisConfigFrom } from "./redis-schema.ts";
 import type { CheckedConfig } from "./schema.ts";
 import { defaultStateDirectory } from "./state-directory.ts";
 
@@ -59,7 +60,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     state: { directory: checked.state.directory ?? defaultStateDirectory({ ...defaults, node }) },
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
     cluster: checked.cluster === undefined ? null : buildCluster(checked.cluster),
-    redis: checked.redis ?? null,
+    redis: checked.redis === undefined ? null : redisConfigFrom(checked.redis),
     role: checked.role,
     log: checked.log,
   });

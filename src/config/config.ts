@@ -2,6 +2,7 @@
  * The configuration as the node uses it: checked, complete, durations in milliseconds, deeply frozen plain data.
  * A reload makes a new one and compares.
  */
+import type { RedisConfig } from "./redis-config.ts";
 
 export type TransportConfig = "udp" | "tcp";
 
@@ -228,12 +229,6 @@ export interface StateConfig {
 export interface ControlConfig {
   /** Absolute path of the UNIX socket. */
   readonly socket: string;
-}
-
-export interface RedisConfig {
-  readonly url: string;
-  /** What waits for its commit before it leaves. */
-  readonly confirm: "off" | "invite" | "2xx";
 }
 
 /** Program and arguments, run at every change of role; empty: none. */

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
 import type { Confirm } from "../proxy/context-journal.ts";
 import type { AnswerProbe } from "../proxy/core.ts";
+import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Journal } from "../replication/journal.ts";
 import type { WarmRecord } from "../replication/warm-copy.ts";
@@ -45,6 +46,7 @@ export class Engine {
   readonly cdrs: CdrFile | null;
   readonly targets: NodeTargets;
   readonly overload: OverloadWatch;
+  readonly #counters = new Counters();
   readonly #edges: Edges;
   readonly #config: Config;
   readonly #source: PartsSource;
@@ -85,6 +87,7 @@ export class Engine {
       wheel: clock.wheel,
       now: () => clock.now(),
       log,
+      counters: this.#counters,
       calls: this.calls,
       journal: this.#journal,
       watch: this.targets.watch,
@@ -183,6 +186,7 @@ export class Engine {
       resolver,
       random: Math.random,
       probe: (probe, done) => this.proxy.probe(probe, done),
+      counters: this.#counters,
       stateDirectory: config.state.directory,
       journal,
     });

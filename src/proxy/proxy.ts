@@ -53,6 +53,8 @@ export interface ProxyPorts extends Reconfiguration {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly log: Log;
+  /** Shared with what counts beside the proxy; default: its own. */
+  readonly counters?: Counters;
   readonly calls: CallLedger;
   /** Left out: nobody has to be told. */
   readonly journal?: ContextJournal;
@@ -86,7 +88,7 @@ export class SipProxy {
       transports,
       wheel,
       log,
-      counters: new Counters(),
+      counters: ports.counters ?? new Counters(),
       identity,
       calls,
       journal: ports.journal ?? NO_CONTEXT_JOURNAL,
@@ -155,7 +157,7 @@ export class SipProxy {
     }
   }
 
-  /** OPTIONS to a target (RFC 3261 §11); `done` is called once. */
+  /** OPTIONS to a target (RFC 3261 §11); `done` is called once, and again for an answer that comes after the time-out. */
   probe(probe: Probe, done: (result: ProbeResult) => void): void {
     this.core.now = this.now();
     sendProbe(this.core, probe, done);

@@ -44,10 +44,13 @@ export interface StandbyState {
   readonly lagMs: number;
 }
 
+/** What the reader tells: a warm copy of texts, or somebody who makes something of them at once. */
+export type StandbyCopy = Pick<WarmCopy, "size" | "begin" | "complete" | "put" | "remove">;
+
 export interface ReaderPorts {
   readonly clock: Clock;
   readonly store: ReadStore;
-  readonly copy: WarmCopy;
+  readonly copy: StandbyCopy;
   readonly storeClock: StoreClock;
   /** Called when what a standby says of itself has changed in kind: warm, or the reason why not. */
   readonly changed: (state: StandbyState) => void;

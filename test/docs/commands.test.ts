@@ -180,6 +180,13 @@ describe("commands that are run here", { concurrency: 3 }, () => {
     assert.match(output, /^. pass [1-9]/m);
   });
 
+  test("npm run simulate: one seed, with what happened in it", async () => {
+    const { code, output } = await run("npm run simulate -- --seed 464 --trace");
+    assert.equal(code, 0, output);
+    assert.match(output, /Redis grants epoch 1 to boot-/);
+    assert.match(output, /^1 runs in .*, 0 broken$/m);
+  });
+
   test("npm install: versions are pinned exactly", async () => {
     const { output } = await run("npm config get save-exact");
     assert.match(output, /^true$/m);

@@ -36,6 +36,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     by: HERE,
     evidence: /npm run test:simulation -- --test-name-pattern='targets for'/,
   },
+  {
+    line: /^npm run simulate( -- (--runs \d+ )?--seed \d+( --trace)?)?$/,
+    by: HERE,
+    evidence: /"npm run simulate -- --seed 464 --trace"/,
+  },
   { line: /^node --test$/, by: "scripts/tests.mjs", evidence: /node, "--test"/ },
   { line: /^(npx )?tandem …$/, by: HERE, evidence: /"npx tandem config schema"/ },
   { line: /^(npx )?tandem run( -c FILE)?$/, by: HERE, evidence: /tandem run -c \$\{file\}`/ },

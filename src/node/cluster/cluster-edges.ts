@@ -54,6 +54,7 @@ export class ClusterEdges implements ClusterPorts {
   #paths: HeartbeatPaths | null = null;
   #answer: { readonly ok: boolean; readonly reason: string } | null = null;
   #holds = false;
+  #hasServed = false;
   #restored: Readonly<Record<string, number>> | null = null;
   #status = "starting";
 
@@ -65,6 +66,11 @@ export class ClusterEdges implements ClusterPorts {
   /** From now on heartbeats leave by these. */
   use(paths: HeartbeatPaths): void {
     this.#paths = paths;
+  }
+
+  /** Calls were armed here, in this life. */
+  get hasServed(): boolean {
+    return this.#hasServed;
   }
 
   /** A datagram of a heartbeat path. */
@@ -155,7 +161,7 @@ export class ClusterEdges implements ClusterPorts {
     const open = async (): Promise<boolean> => {
       // A socket can't be bound to an address that is not there yet.
       if (!(await address.whenPresent())) return false;
-      await engine.open();
+      await engine.transports.open();
       return true;
     };
     open().then(done, (error: unknown) => {
@@ -169,11 +175,11 @@ export class ClusterEdges implements ClusterPorts {
 
   closeSockets(): void {
     this.#parts.intake.close();
-    this.#parts.engine.shut();
+    this.#parts.engine.transports.shut();
   }
 
   resetConnections(): void {
-    this.#parts.engine.resetConnections();
+    this.#parts.engine.transports.resetConnections();
   }
 
   relay(_to: string, _forMs: number): void {
@@ -189,9 +195,11 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   armCalls(epoch: number): void {
-    const { replica, engine, intake } = this.#parts;
+    const { replica, intake } = this.#parts;
+    const { engine } = this.#parts.engine;
+    this.#hasServed = true;
     replica.serve(epoch);
-    this.#restored = engine.restore(replica.copy);
+    this.#restored = { ...engine.restore(replica.inheritance) };
     engine.serve();
     intake.open();
   }

@@ -10,9 +10,8 @@ import type { Position } from "../../replication/store.ts";
 import { StoreClock } from "../../replication/store-clock.ts";
 import { TimeoutClock } from "../../replication/timeout-clock.ts";
 import { WarmCopy } from "../../replication/warm-copy.ts";
+import type { Inheritance } from "../engine.ts";
 
-/** Changes wait so long for others. */
-const FLUSH_EVERY_MS = 5;
 /** A takeover does not wait longer for the end of the journal: what is there must do. */
 const CATCH_UP_MS = 250;
 /** A switchover does not wait longer for its last commit. */
@@ -46,6 +45,8 @@ export interface ReplicaIdentity {
   readonly node: string;
   readonly boot: string;
   readonly secrets: readonly string[];
+  /** Changes wait so long for others. */
+  readonly flushEveryMs: number;
 }
 
 export class Replica {
@@ -84,7 +85,7 @@ export class Replica {
         fenced: (ruler) => (ruler.node === identity.node ? undefined : events.onFenced(ruler)),
         health: (health) => events.onHealth(health),
       },
-      { flushEveryMs: FLUSH_EVERY_MS },
+      { flushEveryMs: identity.flushEveryMs },
     );
     this.#readerConnection = new RedisConnection(settings, { random, up: () => {}, down: () => {} });
     this.#reader = new StandbyReader({
@@ -139,6 +140,14 @@ export class Replica {
       end(null);
     });
     this.#reader.catchUp(this.#store, end);
+  }
+
+  /** What a takeover reads. */
+  get inheritance(): Inheritance {
+    return {
+      records: this.copy.entries(),
+      ageOf: (committedAt) => this.storeClock.ageOf(committedAt, this.#clock.now()),
+    };
   }
 
   /** This node writes from now on; records are adopted or marked after it. */

@@ -9,15 +9,15 @@ import { configFingerprint } from "../../cluster/fingerprint.ts";
 import { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
 import { serveUntilOf } from "../../cluster/lease.ts";
 import { ProbeSigner } from "../../cluster/probe-token.ts";
-import type { ClusterConfig, Config, RedisConfig } from "../../config/config.ts";
+import type { ClusterConfig, Config } from "../../config/config.ts";
+import type { RedisConfig } from "../../config/redis-config.ts";
 import { type GuardianLink, openGuardianLink } from "../../guardian/engine-link.ts";
-import { parseRedisUrl, type RedisSettings } from "../../replication/redis-settings.ts";
+import type { RedisSettings } from "../../replication/redis-settings.ts";
 import { TimeoutClock } from "../../replication/timeout-clock.ts";
 import { SystemClock } from "../system-clock.ts";
 import { AddressKeeper, floatingIpSettings } from "./address-keeper.ts";
-import { CallEngine } from "./call-engine.ts";
+import { type CallEngine, callEngine } from "./call-engine.ts";
 import { ClusterEdges } from "./cluster-edges.ts";
-import { ClusterError } from "./cluster-error.ts";
 import { ClusterFile } from "./cluster-file.ts";
 import { clusterSettings, probedAddress } from "./cluster-settings.ts";
 import { HeartbeatPaths } from "./heartbeat-paths.ts";
@@ -25,6 +25,7 @@ import { History } from "./history.ts";
 import { Intake } from "./intake.ts";
 import { LeaseClient } from "./lease-client.ts";
 import { askOwner } from "./owner-probe.ts";
+import { redisSettings } from "./redis-files.ts";
 import { Replica } from "./replica.ts";
 
 /** How often the machine is told how far the copy is, and the clocks are compared. */
@@ -32,7 +33,6 @@ const LOOK_MS = 100;
 /** A wall clock that moves by more against the monotonic one: the machine stood still, or somebody set it. */
 const CLOCK_JUMP_MS = 250;
 const BOOT_BYTES = 16;
-const REDIS_TIMEOUT_MS = 250;
 /** Of records that this version writes. */
 const SCHEMA = 1;
 
@@ -42,7 +42,8 @@ class ClusterProcess {
   readonly #log: pino.Logger;
   readonly #boot = randomBytes(BOOT_BYTES).toString("hex");
   readonly #clock = new TimeoutClock();
-  readonly #engineClock = new SystemClock();
+  /** Timers of calls fire on the node that may serve. Before it has ever served there are none, and names are kept up to date. */
+  readonly #engineClock = new SystemClock(() => !this.edges.hasServed || this.edges.node.mayServe());
   readonly #ended: Promise<void>;
   readonly #end: () => void;
   readonly edges: ClusterEdges;
@@ -74,7 +75,7 @@ class ClusterProcess {
     const redis = redisSettings(options.redis);
     const owner = { cluster: cluster.name, node, boot: this.#boot };
     this.file = new ClusterFile(join(config.state.directory, "cluster.json"));
-    this.replica = this.#replicaOf(redis, cluster);
+    this.replica = this.#replicaOf(redis, cluster, options.redis.flushEveryMs);
     this.history = new History({
       file: join(config.state.directory, "history.jsonl"),
       cluster: cluster.name,
@@ -85,7 +86,7 @@ class ClusterProcess {
     this.engine = this.#engineOf(signer);
     this.#intake = new Intake({
       mayServe: () => this.edges.node.mayServe(),
-      receive: (raw, flow) => this.engine.receive(raw, flow),
+      receive: (raw, flow) => this.engine.engine.proxy.receive(raw, flow),
       overdue: () => this.edges.node.feed({ kind: "tick" }),
     });
     this.address = this.#addressOf(cluster);
@@ -102,11 +103,11 @@ class ClusterProcess {
     this.edges = this.#edgesOf(cluster, signer);
   }
 
-  #replicaOf(redis: RedisSettings, cluster: ClusterConfig): Replica {
+  #replicaOf(redis: RedisSettings, cluster: ClusterConfig, flushEveryMs: number): Replica {
     const { node } = this.#config;
     return new Replica(
       redis,
-      { cluster: cluster.name, node, boot: this.#boot, secrets: cluster.secret },
+      { cluster: cluster.name, node, boot: this.#boot, secrets: cluster.secret, flushEveryMs },
       {
         onFenced: ({ epoch, node: ruler }) =>
           this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`),
@@ -118,9 +119,10 @@ class ClusterProcess {
 
   #engineOf(signer: ProbeSigner): CallEngine {
     const { node } = this.#config;
-    return new CallEngine(this.#config, {
+    return callEngine(this.#config, {
       clock: this.#engineClock,
       log: this.#log,
+      journal: this.replica.journal,
       mayServe: () => this.edges.node.mayServe(),
       take: (raw, flow) => this.#intake.take(raw, flow),
       answerProbe: (question) => {
@@ -192,6 +194,7 @@ class ClusterProcess {
     const { edges } = this;
     try {
       await this.address.start();
+      await this.engine.engine.begin();
       this.#paths = await HeartbeatPaths.open(this.#cluster.paths, this.#config.node, (datagram, path) =>
         edges.heard(datagram, path),
       );
@@ -271,15 +274,11 @@ class ClusterProcess {
     this.#paths?.close();
     this.#lease.close();
     this.replica.close();
+    this.engine.engine.targets.close();
+    this.engine.engine.overload.stop();
     this.#engineClock.stop();
     await this.address.close();
   }
-}
-
-function redisSettings({ url }: RedisConfig): RedisSettings {
-  const parsed = parseRedisUrl(url);
-  if (parsed === null) throw new ClusterError("CLUSTER_REDIS", "redis.url is none that this version can use");
-  return { ...parsed, commandTimeoutMs: REDIS_TIMEOUT_MS };
 }
 
 /** Runs the engine of a cluster until it is told to stop, or has served. @throws ClusterError, FloatingIpError */

@@ -17,7 +17,7 @@ export interface BenchOptions {
 
 export const USAGE = `usage: npm run bench -- [--quick] [--overload] [--profile] [--only NAMES] [--other FOLDER]
 
-  --quick         one minute: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
+  --quick         a minute and a half: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
   --overload      one minute: Tandem's highest clean rate, and the calls completed when twice that is offered
   --profile       profiles Tandem at 1,000 calls a second and prints where the time goes
   --only NAMES    of ${Object.keys(SUBJECT_TITLES).join(", ")}, with commas between them; docs/ is then left as it is
