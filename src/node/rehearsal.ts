@@ -39,9 +39,9 @@ routes:
 `;
 
 export interface RehearsalPlan {
-  /** Milliseconds of processor time that it may take, those of V8's own threads included. */
+  /** Milliseconds that it may take, as `usedMs` counts them. */
   readonly budgetMs: number;
-  /** Milliseconds of processor time that this process has had, from any origin. */
+  /** Milliseconds that this process has used, from any origin. */
   readonly usedMs: () => number;
 }
 
