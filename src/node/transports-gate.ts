@@ -15,8 +15,8 @@ export interface GateOptions {
   readonly listen: readonly ListenerAddress[];
   readonly handlers: TransportHandlers;
   readonly open: OpenSockets;
-  /** Looked at before each message: nothing leaves later than this node may serve. Default: always. */
-  readonly mayServe?: () => boolean;
+  /** Looked at before each message that leaves: a node that was frozen wakes with open sockets. Default: always. */
+  readonly maySend?: () => boolean;
 }
 
 /** What the kernel is sure to give; the real figure is known once sockets are open. */
@@ -83,8 +83,9 @@ export class TransportsGate implements Transports {
   }
 
   send(flow: Flow, message: string): void {
-    if (this.inner !== null && (this.options.mayServe?.() ?? true)) this.inner.send(flow, message);
-    else this.past["send.whileShut"] = (this.past["send.whileShut"] ?? 0) + 1;
+    if (this.inner === null || this.options.maySend?.() === false)
+      this.past["send.whileShut"] = (this.past["send.whileShut"] ?? 0) + 1;
+    else this.inner.send(flow, message);
   }
 
   isOpen(flow: Flow): boolean {

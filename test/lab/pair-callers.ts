@@ -50,7 +50,7 @@ export class Callers {
 
   /** The PBX's side, once. */
   static async answer({ pbx }: Pair): Promise<void> {
-    await startPbx(pbx, { scenario: "uas-answer" });
+    await startPbx(pbx, { scenario: "uas-ring-answer" });
     await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS });
     await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080 });
     await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS });

@@ -12,7 +12,7 @@ const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
 /** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
-const OWN_MACHINE = ["nice", "-n", "-18"];
+const OWN_MACHINE = ["chrt", "--rr", "10"];
 const ROLE_TIMEOUT_MS = 20_000;
 
 export type NodeName = "edge-a" | "edge-b";

@@ -31,7 +31,7 @@ export function callEngine(config: Config, ports: CallEnginePorts): CallEngine {
   const transports = new TransportsGate({
     listen: config.listen,
     open: (listen, handlers) => openTransports(listen, handlers, config.limits, clock),
-    mayServe,
+    maySend: mayServe,
     handlers: {
       onMessage: take,
       onFailure: (flow, failure) => {

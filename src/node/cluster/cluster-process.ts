@@ -277,8 +277,8 @@ export class ClusterProcess {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#log.info({ reason }, "ending");
+    this.edges.node.stop(); // it decides nothing any more
     await this.edges.sayGoodbye();
-    this.edges.node.stop();
     await this.#close();
     this.#end();
   }
