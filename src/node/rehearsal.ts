@@ -9,8 +9,10 @@ import { CallTable } from "../calls/call-table.ts";
 import { cdrLine } from "../calls/cdr-line.ts";
 import { parseConfig } from "../config/load-config.ts";
 import { SipProxy } from "../proxy/proxy.ts";
+import type { Journal, JournalEntry } from "../replication/journal.ts";
 import { TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { Flow } from "../transport/flow.ts";
+import { NodeJournal } from "./node-journal.ts";
 import { RehearsedPeers } from "./rehearsed-peers.ts";
 import { partsOf } from "./running-config.ts";
 
@@ -64,10 +66,37 @@ export async function rehearse({ budgetMs, usedMs }: RehearsalPlan): Promise<Reh
   return { calls, ends: stage.ends, usedMs: usedMs() - begun };
 }
 
+/** A journal whose records are written, call by call, and read by nobody. */
+class RehearsedJournal implements Journal {
+  private readonly marked = new Set<JournalEntry>();
+
+  mark(entry: JournalEntry): void {
+    this.marked.add(entry);
+  }
+
+  adopt(entry: JournalEntry): void {
+    this.mark(entry);
+  }
+
+  end(entry: JournalEntry): void {
+    entry.source = null;
+  }
+
+  confirmed(then: () => void): void {
+    then();
+  }
+
+  commit(now: number): void {
+    for (const entry of this.marked) entry.source?.encode(now);
+    this.marked.clear();
+  }
+}
+
 class Stage {
   readonly ends: Record<string, number> = {};
   private now = CALL_EVERY_MS;
   private readonly wheel = new TimerWheel(0, TICK_MS);
+  private readonly journal = new RehearsedJournal();
   private readonly peers = new RehearsedPeers();
   private sent: { readonly flow: Flow; readonly bytes: Buffer }[] = [];
   private readonly proxy: SipProxy;
@@ -75,15 +104,18 @@ class Stage {
   constructor() {
     const config = parseConfig(CONFIG, { file: "rehearsal", env: {} });
     const silent = (): void => {};
+    const journal = new NodeJournal(this.journal, "off");
     const calls = new CallTable({
       wheel: this.wheel,
       wall: () => EPOCH + Math.floor(this.now),
       now: () => this.now,
       node: config.node,
       maxDurationMs: config.calls.maxDurationMs,
-      write: (cdr) => {
+      write: (cdr, call) => {
         if (cdrLine(cdr).length > 0) this.ends[cdr.endedBy] = (this.ends[cdr.endedBy] ?? 0) + 1;
+        journal.callSettled(call);
       },
+      changed: (call) => journal.callChanged(call),
       hangUp: silent,
     });
     this.proxy = new SipProxy({
@@ -106,6 +138,7 @@ class Stage {
       now: () => this.now,
       log: { debug: silent, info: silent, warn: silent },
       calls,
+      journal,
       watch: { heard: silent, silent, failed: silent },
       locate: () => null,
     });
@@ -123,6 +156,7 @@ class Stage {
         for (const said of this.peers.hear(bytes.toString("latin1"), flow)) this.receive(said);
       }
     }
+    this.journal.commit(this.now);
   }
 
   /** As a socket hands it over: a text of its own. */
