@@ -7,6 +7,7 @@ import {
   type AnswerFacts,
   Call,
   type CallDialog,
+  type CallEnd,
   type CallFacts,
   callIdOf,
   copied,
@@ -16,9 +17,11 @@ import {
   moveEnds,
   type RefreshFacts,
   type SeenRequest,
+  upForMs,
 } from "./call.ts";
 import { type CallLimit, type CallLimits, CallRates, NO_LIMITS } from "./call-limits.ts";
 import type { Cdr, EndedBy } from "./cdr.ts";
+import { restoredCall, type StoredCall } from "./stored-call.ts";
 
 /** What the table needs from outside. */
 export interface CallTablePorts {
@@ -30,7 +33,9 @@ export interface CallTablePorts {
   readonly node: string;
   readonly maxDurationMs: number;
   /** Account of a call that has ended; called once a call. */
-  readonly write: (cdr: Cdr) => void;
+  readonly write: (cdr: Cdr, call: Call) => void;
+  /** Something of the call has changed, or it is new: for the one who keeps the journal. */
+  readonly changed?: (call: Call) => void;
   /** A call has reached its longest duration: BYE to both sides. */
   readonly hangUp: (dialog: CallDialog) => void;
 }
@@ -60,8 +65,11 @@ export class CallTable {
   private maxDurationMs: number;
   private readonly due = (call: Call, now: number): void => this.onDue(call, now);
 
+  private readonly changed: (call: Call) => void;
+
   constructor(ports: CallTablePorts) {
     this.ports = ports;
+    this.changed = ports.changed ?? ((): void => {});
     this.maxDurationMs = ports.maxDurationMs;
   }
 
@@ -115,10 +123,13 @@ export class CallTable {
     const known = this.calls.get(key);
     if (known !== undefined) {
       known.legs++;
+      this.changed(known);
       return;
     }
     this.rates.add("", this.limits.whole, now);
-    this.calls.set(flat(key), new Call(key, facts, { startedAt: this.ports.wall(), due: this.due }));
+    const call = new Call(key, facts, { startedAt: this.ports.wall(), due: this.due });
+    this.calls.set(flat(key), call);
+    this.changed(call);
   }
 
   /** The call goes to this target, and no longer to the one before. */
@@ -129,6 +140,7 @@ export class CallTable {
     if (call.targetGroup !== group) this.rates.add(`group ${group}`, this.limits.groups.get(group), now);
     this.move(call, target, group);
     this.seized(target).tried++;
+    this.changed(call);
     if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
     const attempt = { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 };
     call.attempts = [...call.attempts, attempt];
@@ -150,11 +162,14 @@ export class CallTable {
     if (attempt === undefined) return;
     const ended = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
     call.attempts = call.attempts.with(index, ended);
+    this.changed(call);
   }
 
   rang(key: string): void {
     const call = this.calls.get(key);
-    if (call !== undefined && call.rangAt === 0) call.rangAt = this.ports.wall();
+    if (call === undefined || call.rangAt !== 0) return;
+    call.rangAt = this.ports.wall();
+    this.changed(call);
   }
 
   answered(key: string, facts: AnswerFacts, now: number): void {
@@ -185,6 +200,8 @@ export class CallTable {
   seen(key: string, request: SeenRequest): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
+    this.changed(call);
+    if (call.isAnswered) call.unseenAt = Number.POSITIVE_INFINITY;
     if (request.byCaller) call.callerCseq = Math.max(call.callerCseq, request.cseq);
     else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
     // A call that was forked may be answered twice: the caller ends one of the dialogs, and not the call (§13.2.2.4).
@@ -201,6 +218,7 @@ export class CallTable {
     const call = this.calls.get(key);
     if (call === undefined || call.isAnswered) return;
     call.legs--;
+    this.changed(call);
     if (call.legs > 0) return;
     if (end.reason !== "") call.reason = end.reason;
     // A BYE may end it while it rings, too (RFC 3261 §15).
@@ -227,7 +245,33 @@ export class CallTable {
 
   private beginSession(call: Call, seconds: number, now: number): void {
     call.sessionEnds = seconds > 0 ? now + seconds * 1_000 : Number.POSITIVE_INFINITY;
-    this.ports.wheel.schedule(call, Math.min(call.sessionEnds, call.endsAt));
+    call.unseenAt = Number.POSITIVE_INFINITY;
+    this.arm(call);
+    this.changed(call);
+  }
+
+  /**
+   * Takes over a call that another node had. Its timers run from {@link arm} on.
+   * @returns null where it is here already
+   */
+  restore(stored: StoredCall): Call | null {
+    if (this.calls.has(stored.key)) return null;
+    const call = restoredCall(stored, this.due);
+    if (call.end === null) {
+      this.calls.set(call.key, call);
+      this.count(call, 1);
+    }
+    return call;
+  }
+
+  /** Starts the timers of a call; what is overdue fires at once. */
+  arm(call: Call): void {
+    this.ports.wheel.schedule(call, Math.min(call.sessionEnds, call.endsAt, call.unseenAt));
+  }
+
+  /** Writes the account of a call that ended on another node, which has not written it. */
+  accountFor(call: Call): void {
+    if (call.end !== null) this.ports.write(this.account(call, call.end), call);
   }
 
   /** The node ends: calls that are up go on without it, and are accounted for as far as it saw them. */
@@ -236,25 +280,27 @@ export class CallTable {
   }
 
   private onDue(call: Call, now: number): void {
-    if (now < call.endsAt)
-      this.finish(call, "session-timer", 200); // state is dropped, no BYE made up (RFC 4028 §8)
-    else {
+    if (now >= call.unseenAt) this.finish(call, "uncertain", call.isAnswered ? 200 : 0);
+    else if (now >= call.endsAt) {
       this.ports.hangUp(dialogOf(call));
       this.finish(call, "max-duration", 200);
-    }
+    } else if (now >= call.sessionEnds)
+      this.finish(call, "session-timer", 200); // state is dropped, no BYE made up (RFC 4028 §8)
+    else this.arm(call);
   }
 
-  private finish(call: Call, endedBy: EndedBy, status: number): void {
+  private finish(call: Call, by: EndedBy, status: number): void {
     this.count(call, -1);
     this.ports.wheel.cancel(call);
     this.calls.delete(call.key);
-    this.ports.write(this.account(call, endedBy, status));
+    const end = { by, status, at: this.ports.wall(), durationMs: upForMs(call, this.ports.now()) };
+    call.end = end;
+    this.ports.write(this.account(call, end), call);
   }
 
-  private account(call: Call, endedBy: EndedBy, status: number): Cdr {
+  private account(call: Call, { by: endedBy, status, at: end, durationMs }: CallEnd): Cdr {
     const [from = "", to = "", , , requested = "", place = ""] = call.facts.split("\n");
-    const end = this.ports.wall();
-    const { startedAt, rangAt, answeredAt, upSince, attempts, target, reason } = call;
+    const { startedAt, rangAt, answeredAt, attempts, target, reason } = call;
     return {
       id: idOf(call),
       node: this.ports.node,
@@ -270,7 +316,7 @@ export class CallTable {
       ringing: rangAt === 0 ? null : rangAt,
       answer: answeredAt === 0 ? null : answeredAt,
       end,
-      durationMs: answeredAt === 0 ? 0 : Math.round(this.ports.now() - upSince),
+      durationMs,
       status,
       endedBy,
       reason,

@@ -48,6 +48,17 @@ export interface SeenRequest {
 /** Shared: an array that grows by `push` takes room for seventeen at once, and a call is kept for hours. */
 const NO_ATTEMPTS: readonly CdrAttempt[] = Object.freeze([]);
 
+/** How a call ended; its account is made of it, and made again where the first was not written. */
+export interface CallEnd {
+  readonly by: EndedBy;
+  /** Final status that went to the caller; 0 where none did. */
+  readonly status: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** From answer to end; 0 where there was no answer. */
+  readonly durationMs: number;
+}
+
 export class Call implements Timed {
   tick = -1;
   next: Timed | null = null;
@@ -77,6 +88,12 @@ export class Call implements Timed {
   /** Who sent a BYE or CANCEL, and its Reason. */
   hungUpBy: EndedBy | null = null;
   reason = "";
+  /** Null: it has not ended. */
+  end: CallEnd | null = null;
+  /** Monotonic: a call that came from another node, and of which nothing more was heard by then, ended there unseen. */
+  unseenAt = Number.POSITIVE_INFINITY;
+  /** What the journal keeps with it; null: it was never told of this call. */
+  record: object | null = null;
   /** Callee's tag of a BYE that came before the answer. */
   earlyByeTag = "";
   /** CSeq number of the INVITE that began it. */
@@ -178,6 +195,11 @@ export function isOfDialog(call: Call, calleeTag: string): boolean {
   const to = call.answer.slice(0, call.answer.indexOf("\n"));
   if (to === "") return true;
   return addressParam(to, parseNameAddress(to, 0, to.length), "tag") === calleeTag;
+}
+
+/** How long a call has been up, in milliseconds. @param now monotonic */
+export function upForMs(call: Call, now: number): number {
+  return call.answeredAt === 0 ? 0 : Math.round(now - call.upSince);
 }
 
 export function callIdOf(call: Call): string {

@@ -22,7 +22,8 @@ export type EndedBy =
   | "session-timer"
   | "max-duration"
   | "dialog-lost"
-  | "node-stopped";
+  | "node-stopped"
+  | "uncertain";
 
 /** Times are milliseconds since the epoch. */
 export interface Cdr {

@@ -134,6 +134,12 @@ export class HealthTable {
     return [...this.entries.values()].map(({ id, health }) => toRecord(id, health, now));
   }
 
+  /** Of one target; null where it is not followed. */
+  record(id: string, now: number): HealthRecord | null {
+    const entry = this.entries.get(id);
+    return entry === undefined ? null : toRecord(id, entry.health, now);
+  }
+
   /** Takes over another one's observations. Targets that are not followed yet find theirs when they are. */
   adopt(records: readonly HealthRecord[], now: number): void {
     const planned: Entry[] = [];

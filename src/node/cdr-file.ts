@@ -15,6 +15,8 @@ const SAY_MS = 60_000;
 /** A disk that hangs must not keep a node from ending. */
 const CLOSE_MS = 3_000;
 
+const NOBODY = (): void => {};
+
 type Say = (fields: object, text: string) => void;
 
 export interface CdrFileOptions {
@@ -51,6 +53,8 @@ interface Trouble {
 export class CdrFile {
   private readonly options: CdrFileOptions;
   private readonly lines: LineBuffer;
+  /** Who is to be told, for each line in `lines`, in their order. */
+  private readonly waiting: (() => void)[] = [];
   private handle: CdrFileHandle | null = null;
   /** The work in progress; never rejects. */
   private running: Promise<void> | null = null;
@@ -85,10 +89,21 @@ export class CdrFile {
   }
 
   /** Takes a CDR in charge. Never throws, never waits. */
-  write(cdr: Cdr): void {
-    const dropped = this.closing ? 1 : this.lines.push(cdrLine(cdr));
-    if (dropped > 0) this.lost(dropped);
+  /** @param settled called once when its line is in the file, or was dropped for want of room */
+  write(cdr: Cdr, settled: () => void = NOBODY): void {
+    if (this.closing) this.lost(1);
+    else this.push(cdrLine(cdr), settled);
     if (this.running === null && this.cancelWake === null && !this.closing) this.wakeIn(GATHER_MS);
+  }
+
+  private push(line: string, settled: () => void): void {
+    const isKept = this.lines.fits(line);
+    const dropped = this.lines.push(line);
+    if (dropped > 0) this.lost(dropped);
+    if (isKept) this.waiting.push(settled);
+    else settled();
+    // The oldest are dropped, but for those that are being written.
+    if (isKept && dropped > 0) for (const done of this.waiting.splice(this.lines.linesOut, dropped)) done();
   }
 
   /** Goes on in a new file of that name: the old one was renamed (SIGHUP). What is not written yet comes into the new one. */
@@ -179,6 +194,7 @@ export class CdrFile {
     const { written, deleted, failure } = await handle.append(batch);
     const whole = this.lines.done(written);
     this.written += whole.lines;
+    for (const settled of this.waiting.splice(0, whole.lines)) settled();
     if (deleted) {
       this.options.log.warn({ file: this.options.file }, "the CDR file was deleted: going on in a new one");
       this.wantsReopen = true;

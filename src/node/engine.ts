@@ -1,14 +1,23 @@
-/** The core and what follows it, wired for one process. */
+/** The core and what follows it, wired for one process. It does nothing by itself until it serves. */
 import { randomBytes } from "node:crypto";
 import type { pino } from "pino";
+import type { Call } from "../calls/call.ts";
 import { CallTable } from "../calls/call-table.ts";
+import type { Cdr } from "../calls/cdr.ts";
 import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
+import type { Confirm } from "../proxy/context-journal.ts";
+import type { AnswerProbe } from "../proxy/core.ts";
+import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
+import type { Journal } from "../replication/journal.ts";
+import type { WarmRecord } from "../replication/warm-copy.ts";
 import type { Transports } from "../transport/flow.ts";
 import { CdrFile } from "./cdr-file.ts";
+import { NodeJournal } from "./node-journal.ts";
 import { NodeTargets } from "./node-targets.ts";
 import { OverloadWatch } from "./overload.ts";
+import { type RestoreCounts, type Restored, restoreRecords } from "./restore.ts";
 import { type PartsSource, partsOf, type RunningParts } from "./running-config.ts";
 import type { SystemClock } from "./system-clock.ts";
 
@@ -16,6 +25,19 @@ export interface Edges {
   readonly transports: Transports;
   readonly clock: SystemClock;
   readonly log: pino.Logger;
+  /** Where a successor finds what this node knows. */
+  readonly journal: Journal;
+  /** Which message waits until the journal has what led to it. Default: none. */
+  readonly confirm?: Confirm;
+  /** Of a node of a cluster. */
+  readonly answerProbe?: AnswerProbe;
+}
+
+/** What of the standby's copy a takeover reads. */
+export interface Inheritance {
+  readonly records: Iterable<readonly [string, WarmRecord]>;
+  /** How long ago a commit was, by the store's clock, in milliseconds. */
+  readonly ageOf: (committedAt: number) => number;
 }
 
 export class Engine {
@@ -24,10 +46,14 @@ export class Engine {
   readonly cdrs: CdrFile | null;
   readonly targets: NodeTargets;
   readonly overload: OverloadWatch;
+  readonly #counters = new Counters();
   readonly #edges: Edges;
   readonly #config: Config;
   readonly #source: PartsSource;
   readonly #parts: RunningParts;
+  readonly #journal: NodeJournal;
+  /** What was taken over and does not run yet. */
+  #restored: Restored | null = null;
   #retryAfterS: number;
 
   /** @throws CdrFileError, OperatorFileError where files that it needs can't be used */
@@ -37,13 +63,15 @@ export class Engine {
     this.#edges = edges;
     this.#retryAfterS = config.overload.retryAfterS;
     this.cdrs = cdrFileOf(config, edges);
+    this.#journal = new NodeJournal(edges.journal, edges.confirm ?? "off");
     this.calls = new CallTable({
       wheel: clock.wheel,
       wall: () => Date.now(),
       now: () => clock.now(),
       node: config.node,
       maxDurationMs: config.calls.maxDurationMs,
-      write: (cdr) => this.cdrs?.write(cdr),
+      write: (cdr, call) => this.#account(cdr, call),
+      changed: (call) => this.#journal.callChanged(call),
       hangUp: (ends) => this.proxy.hangUp(ends),
     });
     this.targets = this.#targetsOf(config);
@@ -59,9 +87,12 @@ export class Engine {
       wheel: clock.wheel,
       now: () => clock.now(),
       log,
+      counters: this.#counters,
       calls: this.calls,
+      journal: this.#journal,
       watch: this.targets.watch,
       locate: this.targets.locate,
+      ...(edges.answerProbe === undefined ? {} : { answerProbe: edges.answerProbe }),
     });
     this.overload = new OverloadWatch(config.overload, {
       listeners: transports.listeners,
@@ -76,6 +107,33 @@ export class Engine {
     await this.targets.firstAnswers(this.#config);
     this.#parts.router.resolve();
     this.#follow(this.#config, this.#parts);
+  }
+
+  /**
+   * Takes over what another node wrote. Nothing of it runs before {@link serve}.
+   * @returns what it was, for the log and the history
+   */
+  restore({ records, ageOf }: Inheritance): RestoreCounts {
+    const { router, timers, timerCMs } = this.#parts;
+    this.#restored = restoreRecords(records, {
+      proxy: this.proxy,
+      calls: this.calls,
+      journal: this.#journal,
+      now: this.#edges.clock.now(),
+      ageOf,
+      targets: router.targets(),
+      transactionMs: timers.transactionMs,
+      timerCMs,
+      other: (kind, record) => this.targets.restore(kind, record),
+    });
+    return this.#restored.counts;
+  }
+
+  /** This node serves from now on: its timers run, its targets are probed, accounts that are missing are written. */
+  serve(): void {
+    this.targets.serve();
+    this.#restored?.arm();
+    this.#restored = null;
   }
 
   /** Builds what a new configuration needs, and changes nothing yet. @returns what puts it into use */
@@ -97,6 +155,16 @@ export class Engine {
     };
   }
 
+  /** A call has ended; its record stays until its account is in the file. */
+  #account(cdr: Cdr, call: Call): void {
+    if (this.cdrs === null) {
+      this.#journal.callSettled(call);
+      return;
+    }
+    this.#journal.callChanged(call);
+    this.cdrs.write(cdr, () => this.#journal.callSettled(call));
+  }
+
   #follow(to: Config, { router, identity }: RunningParts): void {
     this.targets.follow({ config: to, router, identity });
     this.overload.configure(to.overload);
@@ -104,7 +172,7 @@ export class Engine {
   }
 
   #targetsOf(config: Config): NodeTargets {
-    const { transports, clock, log } = this.#edges;
+    const { transports, clock, log, journal } = this.#edges;
     const { resolver } = systemResolver(config.dns, {
       clock,
       reach: reachOf(transports.listeners),
@@ -118,7 +186,9 @@ export class Engine {
       resolver,
       random: Math.random,
       probe: (probe, done) => this.proxy.probe(probe, done),
+      counters: this.#counters,
       stateDirectory: config.state.directory,
+      journal,
     });
   }
 }

@@ -37,8 +37,18 @@ export class LineBuffer {
     return this.totalLines;
   }
 
+  /** Those of the batch that is out. */
+  get linesOut(): number {
+    return this.out?.lines ?? 0;
+  }
+
   get bytes(): number {
     return this.totalBytes;
+  }
+
+  /** Is there room for a line at all? */
+  fits(line: string): boolean {
+    return line.length * UNIT_BYTES_MAX < this.bytesMax || Buffer.byteLength(line) < this.bytesMax;
   }
 
   /**

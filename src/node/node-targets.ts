@@ -18,9 +18,11 @@ import { type HealthChange, HealthTable } from "../health/health-table.ts";
 import { RANK } from "../health/target-health.ts";
 import type { TargetStatus } from "../health/target-status.ts";
 import type { Locate } from "../proxy/core.ts";
+import type { Counters } from "../proxy/counters.ts";
 import type { Identity } from "../proxy/identity.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
 import type { TargetWatch } from "../proxy/target-watch.ts";
+import type { Journal } from "../replication/journal.ts";
 import type { Standing, TargetKnowledge } from "../routing/group-targets.ts";
 import type { Router } from "../routing/router.ts";
 import type { Place, Target } from "../routing/target.ts";
@@ -28,6 +30,7 @@ import { hostOf, isNumericHost } from "../sip/uri.ts";
 import type { Transports } from "../transport/flow.ts";
 import { readOperatorFile, writeOperatorFile } from "./operator-file.ts";
 import type { SystemClock } from "./system-clock.ts";
+import { readHealthRecord, readOperatorsRecord, TargetJournal } from "./target-journal.ts";
 import { WatchedTargets } from "./watched-targets.ts";
 
 interface Log {
@@ -45,8 +48,11 @@ export interface NodeTargetsPorts {
   readonly random: () => number;
   readonly resolver: Resolver;
   readonly probe: SipProxy["probe"];
+  readonly counters: Pick<Counters, "add">;
   /** Where the states that operators set are kept. */
   readonly stateDirectory: string;
+  /** Where a successor learns what this node knows. */
+  readonly journal: Journal;
 }
 
 /** Of one configuration, put into use together. */
@@ -61,6 +67,9 @@ export class NodeTargets implements TargetsPort {
   readonly #health: HealthTable;
   readonly #watched: WatchedTargets;
   readonly #file: string;
+  readonly #journal: TargetJournal;
+  /** Only the node that serves probes, and takes sockets for its targets. */
+  #isServing = false;
   /** By id: how a probe names it, and where it is. */
   #places = new Map<string, Target>();
   #followed: Followed | null = null;
@@ -78,8 +87,37 @@ export class NodeTargets implements TargetsPort {
       probe: (id, probe, timeoutMs) => this.#probe(id, probe, timeoutMs),
       onChange: (change) => this.#onHealthChange(change),
     });
+    this.#journal = new TargetJournal(ports.journal, this.#health);
     this.#file = join(ports.stateDirectory, "targets.json");
     this.#health.restore(readOperatorFile(this.#file), clock.now());
+  }
+
+  /** From now on targets are probed; until now only their names were followed. */
+  serve(): void {
+    this.#isServing = true;
+    this.#refresh();
+    this.#journal.operated();
+  }
+
+  /**
+   * Takes over a record of the node that served before.
+   * @param since when its times left began to run
+   * @returns false where it is none
+   */
+  restore(kind: string, { key, text, since }: { key: string; text: string; since: number }): boolean {
+    const now = this.#ports.clock.now();
+    if (kind === "health") {
+      const health = readHealthRecord(text, now - since);
+      if (health === null) return false;
+      this.#health.adopt([health], now);
+    } else {
+      const operators = kind === "operators" ? readOperatorsRecord(text) : null;
+      if (operators === null) return false;
+      this.#health.restore(operators, now);
+      this.#keepOperators();
+    }
+    this.#journal.restored(key);
+    return true;
   }
 
   /** What a router asks. */
@@ -177,13 +215,19 @@ export class NodeTargets implements TargetsPort {
     const refused = ids.filter((id) => !this.#health.operate(id, { state, by }, now));
     if (refused.length > 0)
       return { error: `too many targets are drained or disabled: ${refused.join(", ")}` };
+    this.#journal.operated();
+    return { error: this.#keepOperators() };
+  }
+
+  /** @returns why what operators have set is not kept; null: it is */
+  #keepOperators(): string | null {
     try {
       writeOperatorFile(this.#file, this.#health.operatorStates());
-      return { error: null };
+      return null;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#ports.log.error({ error: why }, "states of targets are not kept");
-      return { error: `in effect, but it will not outlive this run: ${why}` };
+      return `in effect, but it will not outlive this run: ${why}`;
     }
   }
 
@@ -215,6 +259,7 @@ export class NodeTargets implements TargetsPort {
     const { calls, clock } = this.#ports;
     const targets = router.targets();
     calls.configure({ limits: callLimits(config, targets), maxDurationMs: config.calls.maxDurationMs });
+    if (!this.#isServing) return;
     this.#watched.follow(targets, identity);
     const policies = new Map(config.groups.map((group) => [group.name, policyOf(group.probe, group.health)]));
     const byId = new Map<string, { id: string; policies: ReturnType<typeof policyOf>[] }>();
@@ -227,14 +272,23 @@ export class NodeTargets implements TargetsPort {
       if (!this.#places.has(target.id)) this.#places.set(target.id, target);
     }
     this.#health.follow([...byId.values()], clock.now());
+    this.#journal.follow(new Set(byId.keys()));
     router.standingsChanged();
   }
 
   #standing(id: string): Standing {
-    const rank = this.#health.rank(id);
-    if (rank >= RANK.closed) return "out";
-    if (rank > RANK.failing) return "doubtful";
-    return this.knowledge.share(id) < 1 ? "ramping" : "usable";
+    switch (this.#health.rank(id)) {
+      case RANK.usable:
+        return this.knowledge.share(id) < 1 ? "ramping" : "usable";
+      case RANK.failing:
+        return "failing";
+      case RANK.recovering:
+        return "recovering";
+      case RANK.down:
+        return "down";
+      default:
+        return "out";
+    }
   }
 
   #probe(id: string, probe: number, timeoutMs: number): void {
@@ -258,17 +312,27 @@ export class NodeTargets implements TargetsPort {
       } else if (result.kind === "failed") {
         this.#health.feed(id, { kind: "probe-failed", probe, failure: result.failure }, now);
       } else this.#health.feed(id, { kind: "probe-silent", probe }, now);
+      this.#journal.changed(id);
     });
   }
 
   #onHealthChange(change: HealthChange): void {
     this.#followed?.router.standingsChanged();
+    this.#journal.changed(change.id);
     const { log } = this.#ports;
+    const { counters } = this.#ports;
     const { id: target, from, to, reason } = change;
     const fields = { target, from, to, reason };
-    if (change.kind === "operated") log.warn({ ...fields, by: change.by }, "target set by an operator");
-    else if (change.crossed) log.warn(fields, to === "down" ? "target down" : "target back");
-    else log.info(fields, "target changed");
+    if (change.kind === "operated") {
+      counters.add("health.operated");
+      log.warn({ ...fields, by: change.by }, "target set by an operator");
+    } else if (change.crossed) {
+      counters.add(to === "down" ? "health.down" : "health.back");
+      log.warn(fields, to === "down" ? "target down" : "target back");
+    } else {
+      counters.add("health.changed");
+      log.info(fields, "target changed");
+    }
   }
 }
 

@@ -4,18 +4,18 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import { OPERATED_MAX, type OperatorRecord } from "../health/health-table.ts";
 
-const RECORDS = z.object({
-  version: z.literal(1),
-  targets: z
-    .array(
-      z.object({
-        id: z.string().max(256),
-        state: z.enum(["draining", "disabled"]),
-        by: z.string().max(256),
-      }),
-    )
-    .max(OPERATED_MAX),
-});
+/** What operators have set, one entry a target that is not enabled. */
+export const OPERATOR_RECORDS = z
+  .array(
+    z.object({
+      id: z.string().max(256),
+      state: z.enum(["draining", "disabled"]),
+      by: z.string().max(256),
+    }),
+  )
+  .max(OPERATED_MAX);
+
+const RECORDS = z.object({ version: z.literal(1), targets: OPERATOR_RECORDS });
 
 /** The file that operators' settings are kept in can't be read or written. */
 export class OperatorFileError extends Error {

@@ -1,6 +1,7 @@
 /** ACK without a transaction here: of a 2xx, end to end (RFC 3261 §13.2.2.4, §16.11), or of nothing that we know. */
 
 import type { Arrival } from "./arrival.ts";
+import { onAckSeen } from "./concluded-elsewhere.ts";
 import { type Core, isReliable } from "./core.ts";
 import { inDialog, mayUseToken } from "./destination.ts";
 import { forwardedRequest } from "./request-edits.ts";
@@ -33,6 +34,7 @@ export function forwardAck(core: Core, arrival: Arrival): void {
     maxBreadth: checkBreadth(request),
     overStream: isReliable(flow),
   });
+  if (core.restored.pending.size > 0) onAckSeen(core, request, route.routes.map(({ text }) => text).join());
   core.counters.add("ack.forwarded");
   core.transports.send(flow, text);
 }

@@ -39,7 +39,7 @@ export interface LedgerRequest {
 }
 
 /** How a call ended that no BYE ended. */
-export type LedgerEnd = "cancel" | "refused" | "timeout" | "dialog-lost";
+export type LedgerEnd = "cancel" | "refused" | "timeout" | "dialog-lost" | "uncertain";
 
 export interface CallLedger {
   /** May one more call begin? */

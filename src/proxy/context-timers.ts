@@ -20,10 +20,19 @@ export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
 
 /** Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more. */
 export function settleContext(core: Core, context: ResponseContext): void {
+  if (scheduleContext(core, context) && context.invite !== null) core.journal.changed(context);
+}
+
+/** As {@link settleContext}, of a context whose journal knows it as it is. @returns false where it was removed */
+export function scheduleContext(core: Core, context: ResponseContext): boolean {
   let at = Math.min(serverDeadline(context), context.tryingAt, context.setupEndsAt);
   for (const branch of context.branches) at = Math.min(at, branchDeadline(branch));
-  if (at === Number.POSITIVE_INFINITY && isOver(context)) removeContext(core, context);
-  else core.wheel.schedule(context.timer, at);
+  if (at === Number.POSITIVE_INFINITY && isOver(context)) {
+    removeContext(core, context);
+    return false;
+  }
+  core.wheel.schedule(context.timer, at);
+  return true;
 }
 
 /** Fires what is due. */
@@ -92,7 +101,7 @@ function branchDeadline(branch: Branch): number {
   return Math.min(machine, cancel, branch.noAnswerAt, branch.noProgressAt, branch.timerC, branch.cancelledBy);
 }
 
-function isBranchOver(branch: Branch): boolean {
+export function isBranchOver(branch: Branch): boolean {
   const kind = branch.invite?.kind ?? branch.other?.kind;
   return kind === "terminated" && (branch.cancel === null || branch.cancel.state.kind === "terminated");
 }
@@ -105,6 +114,7 @@ function isOver(context: ResponseContext): boolean {
 function removeContext(core: Core, context: ResponseContext): void {
   core.wheel.cancel(context.timer);
   core.contexts.delete(context.key);
+  if (context.record !== null) core.journal.ended(context);
   for (const branch of context.branches) {
     core.clients.delete(branch.id);
     forgetUnanswered(core, branch);

@@ -1,16 +1,16 @@
 /** What the proxy's parts share: the ports that were passed in, and the tables of running transactions. */
 import type { Router } from "../routing/router.ts";
 import type { Target } from "../routing/target.ts";
-import type { SipMessage } from "../sip/message/sip-message.ts";
-import type { TimerEntry, TimerWheel } from "../sip/timer/timer-wheel.ts";
-import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
+import type { TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import type { Flow, TransportName, Transports } from "../transport/flow.ts";
 import type { BranchSigner } from "./branch.ts";
 import type { CallLedger } from "./call-ledger.ts";
+import type { ContextJournal } from "./context-journal.ts";
 import type { Counters } from "./counters.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
+import type { OwnRequest } from "./own-request.ts";
 import type { Refusal } from "./refusal.ts";
 import type { RefusedLately } from "./refused-lately.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
@@ -22,24 +22,6 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
-
-/** A request that the proxy makes itself: the BYE of an answer that nobody wants, the CANCEL of a stray branch. */
-export interface OwnRequest {
-  readonly branch: string;
-  readonly method: string;
-  readonly request: string;
-  readonly flow: Flow;
-  readonly reliable: boolean;
-  state: NonInviteClientState;
-  readonly timer: TimerEntry;
-  /** Told once how it ended, where somebody wants to know. */
-  readonly ended: ((end: OwnRequestEnd) => void) | null;
-}
-
-/** How a request of our own ended: a final response, silence, or a transport that failed. */
-export type OwnRequestEnd = Readonly<
-  { kind: "answered"; response: SipMessage } | { kind: "silent" } | { kind: "failed"; failure: string }
->;
 
 /** A CANCEL that came for an INVITE unknown here, kept 64*T1 for the responses that may still come. */
 export interface KeptCancel {
@@ -69,8 +51,11 @@ export type Locate = (at: {
 
 export interface Core {
   readonly calls: CallLedger;
+  readonly journal: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
+  /** null: the node runs alone. */
+  readonly answerProbe: AnswerProbe | null;
   readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -98,6 +83,8 @@ export interface Core {
   /** By branch, with the context that owns it. */
   readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
   readonly own: Map<string, OwnRequest>;
+  /** INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. */
+  readonly restored: { readonly pending: Map<string, ResponseContext>; until: number };
   /** Key in `own` of the probe that is under way, by where it was sent. */
   readonly probes: Map<string, string>;
   readonly keptCancels: Map<string, KeptCancel>;
@@ -110,6 +97,13 @@ export interface Core {
   /** Stray responses that may still be forwarded in this second. */
   strayBudget: { second: number; left: number };
 }
+
+/**
+ * Answers the question of another node of the cluster, "who has this address?".
+ * @param question value of the header {@link PROBE_HEADER} as it came
+ * @returns the value for the answer's header; null: none of this cluster's
+ */
+export type AnswerProbe = (question: string) => string | null;
 
 /** "transport:address:port": the resolved place a request is sent to. */
 export function placeOf(flow: Flow): string {

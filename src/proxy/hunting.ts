@@ -72,7 +72,10 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   if (target !== null && context.callKey !== "") {
     core.calls.tried(context.callKey, target.id, target.group, core.now);
   }
-  core.transports.send(place.flow, text);
+  if (context.invite !== null && core.journal.confirm === "invite") {
+    core.journal.changed(context);
+    core.journal.confirmed(() => core.transports.send(place.flow, text));
+  } else core.transports.send(place.flow, text);
   return true;
 }
 
@@ -106,7 +109,7 @@ function newBranch(
   };
 }
 
-function forwarded(
+export function forwarded(
   core: Core,
   context: ResponseContext,
   message: SipMessage,
@@ -175,8 +178,7 @@ export function onBranchLost(
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
   note(context, loss);
-  if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp" && branch.provisional === 0)
-    backToUdp(core, context, branch);
+  if (isTriedByTcp(branch) && branch.provisional === 0) backToUdp(core, context, branch);
   // A non-INVITE request that timed out has timed out for its sender, too (RFC 4320 §4.2): nobody would hear another answer.
   const tooLate = loss.status === 408 && !isInvite(context);
   advance(core, context, branch, branch.provisional <= 100 && !tooLate ? loss.reason : "");
@@ -201,7 +203,8 @@ export function onSetupTimeout(core: Core, context: ResponseContext): void {
 export function onNoAnswer(core: Core, context: ResponseContext, branch: Branch, reason: string): void {
   branch.noAnswerAt = NEVER;
   if (reason !== "no answer") branch.noProgressAt = NEVER;
-  else if (branch.hop.target !== null) core.watch.silent(branch.hop.target.id, core.now);
+  else if (branch.hop.target !== null && !isTriedByTcp(branch))
+    core.watch.silent(branch.hop.target.id, core.now);
   giveUp(core, context, branch, { status: 408, text: "", reason });
 }
 
@@ -212,7 +215,7 @@ export function giveUp(core: Core, context: ResponseContext, branch: Branch, los
   if (context.breadthLeft < 1) return;
   // A target that is silent over TCP is more likely dead than without TCP: another one first, where there is one.
   if (context.nextHop >= context.hops.length) {
-    if (!branch.hop.mayUseTcp || branch.hop.flow.transport !== "tcp" || branch.provisional > 0) return;
+    if (!isTriedByTcp(branch) || branch.provisional > 0) return;
     backToUdp(core, context, branch);
   }
   abandon(core, context, branch, "");
@@ -238,18 +241,27 @@ export function onRefused(core: Core, context: ResponseContext, branch: Branch, 
   branch.final = loss.status;
   if (!wanted || context.finalSent > 0) return;
   note(context, loss);
-  if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp") backToUdp(core, context, branch);
+  if (isTriedByTcp(branch)) backToUdp(core, context, branch);
   advance(core, context, branch, loss.reason);
 }
 
-/** What the loss of a branch says of its target; nothing where we are to blame. */
+/**
+ * What the loss of a branch says of its target; nothing where we are to blame, nor where a target of UDP was tried by TCP for the size
+ * of a request: it may have none.
+ */
 function tellWatch(core: Core, branch: Branch, loss: FinalResponse): void {
   const { target } = branch.hop;
-  if (target === null || loss.reason === "too-large" || loss.reason === "no-listener") return;
+  if (target === null || isTriedByTcp(branch)) return;
+  if (loss.reason === "too-large" || loss.reason === "no-listener") return;
   // The silence that noAnswerAfter has ended was told then.
   const isTold = branch.invite !== null && branch.noAnswerAt === NEVER;
   if (loss.status !== 408) core.watch.failed(target.id, loss.reason, core.now);
   else if (branch.provisional === 0 && !isTold) core.watch.silent(target.id, core.now);
+}
+
+/** A target of UDP, tried by TCP for the size of the request. */
+function isTriedByTcp({ hop }: Branch): boolean {
+  return hop.mayUseTcp && hop.flow.transport === "tcp";
 }
 
 /** A target without TCP gets the large request by UDP (§18.1.1): the same place once more, before the next. */

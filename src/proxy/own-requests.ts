@@ -9,11 +9,14 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, isReliable, type Locate, type OwnRequest, type OwnRequestEnd, placeOf } from "./core.ts";
+import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
+import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
 /** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
+/** An answer that comes so long after the time-out is still told, as late. */
+const LATE_ANSWER_MS = 5_000;
 
 interface OwnParts {
   readonly branch: string;
@@ -24,7 +27,8 @@ interface OwnParts {
 
 /**
  * Starts a non-INVITE transaction without anybody above it.
- * @param asked who wants to know how it ends, and how long it may take in place of 64*T1
+ * @param asked who wants to know how it ends, and how long it may take in place of 64*T1; told once more where a final response
+ *   comes after that time
  */
 export function sendOwn(
   core: Core,
@@ -46,15 +50,34 @@ export function sendOwn(
     reliable,
     state,
     ended: asked?.ended ?? null,
-    timer: new TimerEntry((now) => {
-      core.now = now;
-      stepOwn(core, key, TICK);
-    }),
+    timer: ownTimer(core, key),
+    record: null,
   };
   core.own.set(key, entry);
+  if (asked === undefined) core.journal.ownChanged(entry);
   core.counters.add(`own.${own.method}`);
   core.transports.send(own.flow, own.request);
   core.wheel.schedule(entry.timer, nonInviteClientDeadline(state));
+}
+
+function ownTimer(core: Core, key: string): TimerEntry {
+  return new TimerEntry((now) => {
+    core.now = now;
+    stepOwn(core, key, TICK);
+  });
+}
+
+/** A request of its own that another node has sent, and that nobody has answered yet. */
+export type StoredOwn = OwnParts & Pick<OwnRequest, "state">;
+
+/** @returns null where it runs here already; its timer is to be set */
+export function restoreOwn(core: Core, stored: StoredOwn): OwnRequest | null {
+  const key = ownKey(stored.branch, stored.method);
+  if (core.own.has(key)) return null;
+  const reliable = isReliable(stored.flow);
+  const entry = { ...stored, reliable, ended: null, timer: ownTimer(core, key), record: null };
+  core.own.set(key, entry);
+  return entry;
 }
 
 export function ownKey(branch: string, method: string): string {
@@ -74,6 +97,10 @@ const NO_FACTS: EventFacts = { response: null, failure: "" };
 export function stepOwn(core: Core, key: string, event: ClientEvent, facts: EventFacts = NO_FACTS): void {
   const own = core.own.get(key);
   if (own === undefined) return;
+  if (own.state.kind === "terminated") {
+    endLate(core, key, own, facts.response);
+    return;
+  }
   const at = { reliable: own.reliable, now: core.now, timers: core.timers };
   const [state, effects] = stepNonInviteClient(own.state, event, at);
   own.state = state;
@@ -84,10 +111,24 @@ export function stepOwn(core: Core, key: string, event: ClientEvent, facts: Even
     else if (effect === "deliver" && facts.response !== null && facts.response.status >= 200)
       own.ended?.({ kind: "answered", response: facts.response });
   }
-  if (state.kind === "terminated") {
+  if (state.kind !== "terminated") {
+    core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+    if (own.ended === null) core.journal.ownChanged(own);
+  } else if (own.ended !== null && effects.includes("timeout"))
+    core.wheel.schedule(own.timer, core.now + LATE_ANSWER_MS);
+  else {
     core.wheel.cancel(own.timer);
     core.own.delete(key);
-  } else core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+    if (own.record !== null) core.journal.ownEnded(own);
+  }
+}
+
+/** It was silent for too long, and either answers after all or does not. */
+function endLate(core: Core, key: string, own: OwnRequest, response: SipMessage | null): void {
+  if (response !== null && response.status < 200) return;
+  core.wheel.cancel(own.timer);
+  core.own.delete(key);
+  if (response !== null) own.ended?.({ kind: "answered", response });
 }
 
 /**

@@ -4,24 +4,30 @@ import { SipParseError } from "../sip/message/parse-error.ts";
 import { answerUnreadable } from "../sip/message/salvage.ts";
 import { isResponse, parseMessage } from "../sip/message/sip-message.ts";
 import type { TimerWheel } from "../sip/timer/timer-wheel.ts";
+import { nonInviteClientDeadline } from "../sip/transaction/non-invite-client.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import { TRANSPORT_ERROR } from "../sip/transaction/transaction.ts";
 import type { Flow, SendFailure, Transports } from "../transport/flow.ts";
 import { BranchSigner } from "./branch.ts";
 import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
-import { settleContext } from "./context-timers.ts";
-import { type Core, type Locate, type Log, placeOf } from "./core.ts";
+import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
+import { scheduleContext, settleContext } from "./context-timers.ts";
+import { type AnswerProbe, type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
 import type { Identity } from "./identity.ts";
+import type { OwnRequest } from "./own-request.ts";
+import { restoreOwn, type StoredOwn } from "./own-requests.ts";
 import { onProbeFailure, type Probe, type ProbeResult, sendProbe } from "./probing.ts";
 import { onRequest } from "./receive-request.ts";
 import { onResponse } from "./receive-response.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import { RefusedLately } from "./refused-lately.ts";
+import type { ResponseContext } from "./response-context.ts";
+import { restoreContext, type StoredContext } from "./restoring.ts";
 import type { TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
@@ -47,9 +53,15 @@ export interface ProxyPorts extends Reconfiguration {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly log: Log;
+  /** Shared with what counts beside the proxy; default: its own. */
+  readonly counters?: Counters;
   readonly calls: CallLedger;
+  /** Left out: nobody has to be told. */
+  readonly journal?: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
+  /** Default: the node runs alone. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 /** Running totals for whoever watches. */
@@ -76,11 +88,13 @@ export class SipProxy {
       transports,
       wheel,
       log,
-      counters: new Counters(),
+      counters: ports.counters ?? new Counters(),
       identity,
       calls,
+      journal: ports.journal ?? NO_CONTEXT_JOURNAL,
       watch,
       locate,
+      answerProbe: ports.answerProbe ?? null,
       signer: new BranchSigner(secrets),
       tokens: new FlowTokens(secrets),
       timers,
@@ -95,6 +109,7 @@ export class SipProxy {
       contexts: new Map(),
       clients: new Map(),
       own: new Map(),
+      restored: { pending: new Map(), until: 0 },
       probes: new Map(),
       keptCancels: new Map(),
       unanswered: new Map(),
@@ -142,7 +157,7 @@ export class SipProxy {
     }
   }
 
-  /** OPTIONS to a target (RFC 3261 §11); `done` is called once. */
+  /** OPTIONS to a target (RFC 3261 §11); `done` is called once, and again for an answer that comes after the time-out. */
   probe(probe: Probe, done: (result: ProbeResult) => void): void {
     this.core.now = this.now();
     sendProbe(this.core, probe, done);
@@ -152,6 +167,29 @@ export class SipProxy {
   hangUp(ends: DialogEnds): void {
     this.core.now = this.now();
     hangUp(this.core, ends);
+  }
+
+  /**
+   * Takes over an INVITE that another node was forwarding. Nothing is sent before {@link arm}.
+   * @returns null where it is here already, or can't be gone on with
+   */
+  restore(stored: StoredContext): ResponseContext | null {
+    this.core.now = this.now();
+    return restoreContext(this.core, stored);
+  }
+
+  /** The same for a request of its own. */
+  restoreOwn(stored: StoredOwn): OwnRequest | null {
+    return restoreOwn(this.core, stored);
+  }
+
+  armOwn(own: OwnRequest): void {
+    this.core.wheel.schedule(own.timer, nonInviteClientDeadline(own.state));
+  }
+
+  /** Starts the timers of a context that was restored; what is overdue fires at once. */
+  arm(context: ResponseContext): void {
+    scheduleContext(this.core, context);
   }
 
   /** From now on new requests see these; transactions that run finish under what they began with. */

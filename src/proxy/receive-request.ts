@@ -12,6 +12,7 @@ import { forwardAck } from "./acknowledgement.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
 import { factsOf, reasonOf } from "./call-facts.ts";
 import { onCancel, onStrayCancel } from "./cancelling.ts";
+import { onRefusalAcked } from "./concluded-elsewhere.ts";
 import { lateTryingMs, settleContext, tickContext } from "./context-timers.ts";
 import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
@@ -70,7 +71,9 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
   } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
-    stepServer(core, context, { kind: "ack" });
+    // No final has gone up from here: another node sent it, and died before it could say so.
+    if (context.invite?.kind === "proceeding") onRefusalAcked(core, context);
+    else stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
     stepServer(core, context, { kind: "request" });
@@ -147,7 +150,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
 }
 
 /** The deadline of a context: an object and no closure, as there are a hundred thousand. */
-class ContextTimer implements Timed {
+export class ContextTimer implements Timed {
   tick = -1;
   next: Timed | null = null;
   previous: Timed | null = null;
@@ -204,6 +207,7 @@ function newContext(core: Core, arrival: Arrival, key: string, parts: Destinatio
     setupEndsAt: invite && !parts.emergency ? core.now + core.setupTimeoutMs : Number.POSITIVE_INFINITY,
     tryingAt: invite ? Number.POSITIVE_INFINITY : core.now + lateTryingMs(core.timers),
     finalSent: 0,
+    record: null,
     timer,
   };
   timer.context = context;

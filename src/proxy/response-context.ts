@@ -117,6 +117,8 @@ export interface ResponseContext {
   strayAnswer: string;
   /** A final response has gone up; for INVITE further 2xx still follow. */
   finalSent: number;
+  /** What the journal keeps with it; null: it was never told of this context. */
+  record: object | null;
   readonly timer: Timed;
 }
 

@@ -47,7 +47,8 @@ export function respond(
   text: string,
   response: SipMessage | null = null,
 ): void {
-  context.lastResponse = text;
+  const waits = core.journal.confirm === "2xx" && status >= 200 && status < 300 && context.invite !== null;
+  context.lastResponse = waits ? "" : text;
   stepServer(core, context, { kind: "respond", status });
   if (status >= 200) {
     concluded(core, context, status, response);
@@ -58,7 +59,19 @@ export function respond(
     if (status < 300 && context.invite !== null) context.lastResponse = "";
     else flat(text); // kept for half a minute more, and joined from slices of a message
   }
+  if (waits) {
+    core.journal.changed(context);
+    core.journal.confirmed(() => core.transports.send(context.reply, text));
+  }
   core.counters.add(CLASSES[Math.floor(status / 100)] ?? "response.other");
+}
+
+/** The final response went up by another node: as after {@link respond}, with nothing sent and nobody told. */
+export function concludedElsewhere(context: ResponseContext, status: number): void {
+  context.finalSent = status;
+  context.lastResponse = "";
+  context.setupEndsAt = Number.POSITIVE_INFINITY;
+  release(context);
 }
 
 /** What only an unanswered request needs. Slices keep the whole message alive behind them, and contexts live for half a minute more. */

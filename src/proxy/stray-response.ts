@@ -11,6 +11,7 @@ import { addressOf, isNumericHost } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import { branchMethod, viaText } from "./branch.ts";
 import { abandon } from "./branch-side.ts";
+import { tellOfStray } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { answerStray, endAnswer } from "./own-requests.ts";
@@ -131,6 +132,7 @@ function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): 
   }
   if (response.status >= 300 && response.cseqMethod === "INVITE") answerStray(core, "ACK", response, flow);
   if (response.status === 100) return;
+  tellOfStray(core, response);
   core.counters.add("stray.forwarded");
   const to: Flow = { transport, listener, address, port, connection: 0 };
   core.transports.send(to, withoutTopVia(response, to));

@@ -1,6 +1,6 @@
 /** A call table for tests: accounts are collected, the wall clock follows the wheel's origin. */
 
-import type { CallDialog } from "../../src/calls/call.ts";
+import type { Call, CallDialog } from "../../src/calls/call.ts";
 import { CallTable } from "../../src/calls/call-table.ts";
 import type { Cdr } from "../../src/calls/cdr.ts";
 import type { TimerWheel } from "../../src/sip/timer/timer-wheel.ts";
@@ -14,6 +14,8 @@ export function callTable(
     now?: () => number;
     maxDurationMs?: number;
     hangUp?: (dialog: CallDialog) => void;
+    changed?: (call: Call) => void;
+    settled?: (call: Call) => void;
   } = {},
 ): CallTable {
   return new CallTable({
@@ -22,7 +24,11 @@ export function callTable(
     now: parts.now ?? (() => 0),
     node: "test",
     maxDurationMs: parts.maxDurationMs ?? 12 * 3_600_000,
-    write: (cdr) => cdrs.push(cdr),
+    write: (cdr, call) => {
+      cdrs.push(cdr);
+      parts.settled?.(call);
+    },
+    changed: parts.changed ?? (() => {}),
     hangUp: parts.hangUp ?? (() => {}),
   });
 }

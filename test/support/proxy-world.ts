@@ -1,11 +1,15 @@
 /** A proxy core in a world of its own: manual time, recorded sends, a configuration as a user writes it. */
 
 import { callLimits } from "../../src/calls/call-limits.ts";
+import type { CallTable } from "../../src/calls/call-table.ts";
 import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
+import { NodeJournal } from "../../src/node/node-journal.ts";
+import { type Restored, restoreRecords } from "../../src/node/restore.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import type { TargetWatch } from "../../src/proxy/target-watch.ts";
+import { MemoryJournal } from "../../src/replication/memory-journal.ts";
 import { Router } from "../../src/routing/router.ts";
 import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
 import { mix32 } from "../../src/sip/signing/mix.ts";
@@ -54,20 +58,19 @@ export const CALLER: Flow = {
 };
 
 export class ProxyWorld {
-  now = 1_000;
+  now: number;
   readonly sent: Sent[] = [];
   readonly open = new Set<string>();
   /** Connections that the proxy made aliases for, with the port (RFC 5923). */
   readonly aliases: [number, number][] = [];
   readonly logged: string[] = [];
-  readonly wheel = new TimerWheel(this.now, 1);
+  readonly wheel: TimerWheel;
+  /** What a successor would be told. */
+  readonly records = new MemoryJournal();
+  readonly journal = new NodeJournal(this.records, "off");
   /** Accounts of the calls that have ended. */
   readonly cdrs: Cdr[] = [];
-  readonly calls = callTable(this.wheel, this.cdrs, {
-    wall: () => EPOCH + this.now,
-    now: () => this.now,
-    hangUp: (dialog) => this.proxy.hangUp(dialog),
-  });
+  readonly calls: CallTable;
   readonly proxy: SipProxy;
   readonly router: Router;
   /** What the proxy said of targets, a line each. */
@@ -82,7 +85,16 @@ export class ProxyWorld {
   readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
 
   /** @param own the listeners that there are, where they are not those of the configuration */
-  constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[]) {
+  constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[], now = 1_000) {
+    this.now = now;
+    this.wheel = new TimerWheel(now, 1);
+    this.calls = callTable(this.wheel, this.cdrs, {
+      wall: () => EPOCH + this.now,
+      now: () => this.now,
+      hangUp: (dialog) => this.proxy.hangUp(dialog),
+      changed: (call) => this.journal.callChanged(call),
+      settled: (call) => this.journal.callSettled(call),
+    });
     const parsed = parseConfig(config, { file: "world.yaml", env: {} });
     const { identity, timers, listen } = { ...parsed, ...(own === undefined ? {} : { listen: own }) };
     this.router = new Router(parsed, {
@@ -108,6 +120,7 @@ export class ProxyWorld {
       now: () => this.now,
       log: { debug: line, info: line, warn: line },
       calls: this.calls,
+      journal: this.journal,
       identity: new Identity(listen, identity.aliases),
       router: this.router,
       secrets: identity.secret,
@@ -144,7 +157,31 @@ export class ProxyWorld {
   /** Nothing is running any more; each call that is up keeps one timer. */
   get idle(): boolean {
     const { contexts, branches, ownRequests, pending } = this.proxy.status();
-    return contexts + branches + ownRequests + pending === 0 && this.wheel.size === this.calls.size;
+    const isOver = contexts + branches + ownRequests + pending === 0;
+    return isOver && this.wheel.size === this.calls.size && this.records.size === this.calls.size;
+  }
+
+  /** All that is stored at this moment. */
+  stored(): StoredRecords {
+    return { at: this.now, records: this.records.records(this.now) };
+  }
+
+  /** Goes on where another one stopped. @param stored of it; commits are as old as the time that passed since */
+  restore(stored: StoredRecords): Restored {
+    const records = stored.records.map(([key, text]) => [key, { text, at: stored.at }] as const);
+    const restored = restoreRecords(records, {
+      proxy: this.proxy,
+      calls: this.calls,
+      journal: this.journal,
+      now: this.now,
+      ageOf: (at) => this.now - at,
+      targets: this.router.targets(),
+      transactionMs: 32_000,
+      timerCMs: 185_000,
+      other: () => false,
+    });
+    restored.arm();
+    return restored;
   }
 
   fail(flow: Flow, failure: SendFailure = "refused"): Sent[] {
@@ -167,6 +204,12 @@ export class ProxyWorld {
   count(name: string): number {
     return this.proxy.status().counters[name] ?? 0;
   }
+}
+
+/** What one node wrote, and when by the clock of all. */
+export interface StoredRecords {
+  readonly at: number;
+  readonly records: readonly (readonly [string, string])[];
 }
 
 /** Where a target of {@link WORLD_CONFIG} speaks from. */

@@ -46,6 +46,8 @@ describe("a probe", () => {
     assert.deepEqual(results, []);
     world.pass(1);
     assert.deepEqual(results, [{ kind: "silent" }]);
+    assert.deepEqual(world.pass(5_000), []);
+    assert.deepEqual(results, [{ kind: "silent" }]);
     assert.ok(world.idle, "nothing of it is left");
   });
 
@@ -63,13 +65,23 @@ describe("a probe", () => {
     assert.ok(world.idle);
   });
 
-  test("an answer after its time-out is dropped", () => {
-    const { world, results } = probed();
-    const { message } = only(world.sent, "OPTIONS");
-    world.pass(1_001);
-    assert.deepEqual(world.receive(answer(message, 200), pbx(1)), []);
-    assert.deepEqual(results, [{ kind: "silent" }]);
-  });
+  for (const { name, afterMs, told } of [
+    { name: "up to 5 s after its time-out is told once, as a second result", afterMs: 4_999, told: 2 },
+    { name: "later than that is dropped", afterMs: 5_000, told: 1 },
+  ]) {
+    test(`an answer ${name}`, () => {
+      const { world, results } = probed();
+      const { message } = only(world.sent, "OPTIONS");
+      world.pass(1_000 + afterMs);
+      for (const status of [100, 200, 200])
+        assert.deepEqual(world.receive(answer(message, status), pbx(1)), []);
+      assert.deepEqual(
+        results.map(({ kind }) => kind),
+        ["silent", "answered"].slice(0, told),
+      );
+      assert.ok(world.idle, "nothing of it is left");
+    });
+  }
 
   test("refused by the network: told at once, and sent no more", () => {
     const { world, results } = probed();
