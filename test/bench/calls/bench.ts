@@ -1,17 +1,16 @@
 // The benchmark: `npm run bench`. Tandem beside Kamailio and a bare forwarder, in one run, on one core.
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { BenchHost } from "./bench-host.ts";
 import { barChart } from "./chart.ts";
 import { BENCH_MARKS, EMPTY_DOCUMENT, type Marks, REPLICATION_MARKS, withGenerated } from "./document.ts";
 import { fullRun } from "./full.ts";
+import { thisMachine } from "./machine.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { overloadRun, profileRun, quickRun } from "./quick.ts";
 import { REPLICATION_SUBJECTS, replicationRun, SHORT_PLAN, WHOLE_PLAN } from "./replicated.ts";
 import { replicationMarkdown } from "./replicated-report.ts";
-import { type Machine, markdown, type Summary, summaries } from "./report.ts";
+import { markdown, type Summary, summaries } from "./report.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 const DOCS = join(import.meta.dirname, "../../../docs");
@@ -25,26 +24,6 @@ const COLORS: Readonly<Record<SubjectName, string>> = {
   kamailio: "#8a5a9c",
   forwarder: "#8c8c8c",
 };
-
-function versionOf(program: string): string {
-  const { stdout, stderr } = spawnSync(program, ["-v"], {
-    encoding: "utf8",
-    env: { ...process.env, TERM: "dumb" },
-  });
-  return /\bv?(\d+\.\d+\.\d+)/.exec(`${stdout}${stderr}`)?.[1] ?? "of unknown version";
-}
-
-function thisMachine(): Machine {
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    processor: cpus()[0]?.model.trim() ?? "unknown processor",
-    cores: cpus().length,
-    kernel: release(),
-    node: process.versions.node,
-    kamailio: versionOf("kamailio"),
-    sipp: versionOf("sipp"),
-  };
-}
 
 function chartOf(all: readonly Summary[]): string {
   const rates = all[0]?.byRate.map(({ rate }) => rate) ?? [];

@@ -91,10 +91,10 @@ describe("the document", () => {
     assert.equal(withGenerated(once, "new", BENCH_MARKS), once);
   });
   test("the first one has its marks, and a run writes between its own alone", () => {
-    const first = withGenerated(EMPTY_DOCUMENT, "figures", BENCH_MARKS);
-    const both = withGenerated(first, "pairs", REPLICATION_MARKS);
-    assert.ok(both.indexOf("figures") < both.indexOf("pairs"));
-    assert.match(withGenerated(both, "anew", BENCH_MARKS), /anew[\s\S]*pairs/);
+    const first = withGenerated(EMPTY_DOCUMENT, "the-first-part", BENCH_MARKS);
+    const both = withGenerated(first, "the-second-part", REPLICATION_MARKS);
+    assert.ok(both.indexOf("the-first-part") < both.indexOf("the-second-part"));
+    assert.match(withGenerated(both, "anew", BENCH_MARKS), /anew[\s\S]*the-second-part/);
   });
   test("without marks nothing is written", () => {
     assert.throws(() => withGenerated("# Ours\n", "new", BENCH_MARKS), /lacks the marks/);

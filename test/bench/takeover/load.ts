@@ -1,0 +1,158 @@
+// The calls of one round: some talk, some ring, new ones are made all the time; after the fault each is to go on.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { FLOATING_IP } from "../../lab/pair.ts";
+import { Sipp, type SippOptions, startCaller, startPbx } from "../../lab/sipp.ts";
+import type { SippStatistics } from "../../lab/sipp-statistics.ts";
+import { CALLEES, type PairUnderTest } from "./pair-under-test.ts";
+
+/** All that were to talk or to ring do so by then. */
+const SET_UP_MS = 4_000;
+const SETTLE_MS = 500;
+/** New calls begin so long before the fault, and so long after it are the last ones made. */
+const OFFERED_BEFORE_MS = 1_500;
+const OFFERED_AFTER_MS = 4_500;
+/** Between the fault and the first thing that a talking or ringing call does. */
+const QUIET_MS = 2_500;
+/** A message that was not answered for so long is lost: the fault is over, and UDP has been repeated four times. */
+const PATIENCE_MS = 4_000;
+/** SIPp's report comes each second. */
+const LAST_REPORT_MS = 1_300;
+const FAULT_AT_MS = SET_UP_MS + SETTLE_MS;
+const ACT_AFTER_MS = FAULT_AT_MS + QUIET_MS;
+
+export interface LoadSize {
+  /** New calls a second. */
+  rate: number;
+  talking: number;
+  /** In all: a third each is answered, declined, cancelled. */
+  ringing: number;
+}
+
+export interface Share {
+  done: number;
+  of: number;
+}
+
+/** What went on after the fault. */
+export interface Outcome {
+  newCalls: Share;
+  reinvited: Share;
+  hungUp: Share;
+  ringingAnswered: Share;
+  declined: Share;
+  cancelled: Share;
+}
+
+const NOTHING: SippStatistics = { offered: 0, current: 0, successful: 0, failed: 0, counters: {} };
+
+interface Callers {
+  fresh: Sipp;
+  talking: Sipp;
+  answered: Sipp;
+  declined: Sipp;
+  cancelled: Sipp;
+}
+
+export class FaultLoad {
+  readonly #pair: PairUnderTest;
+  readonly #size: LoadSize;
+  readonly #shortMessages: string;
+  readonly #pbxs: Sipp[] = [];
+  #callers: Callers | null = null;
+
+  constructor(pair: PairUnderTest, size: LoadSize) {
+    this.#pair = pair;
+    this.#size = size;
+    this.#shortMessages = join(pair.caller.directory, "new-calls.messages");
+  }
+
+  /** Starts it; resolves in the moment of the fault. */
+  async begin(): Promise<void> {
+    const startedAt = performance.now();
+    const until = (ms: number): Promise<void> => delay(Math.max(0, startedAt + ms - performance.now()));
+    await this.#startCallees();
+    const perKind = Math.round(this.#size.ringing / 3);
+    const waits = PATIENCE_MS + ACT_AFTER_MS;
+    const ringing = { calls: perKind, rate: this.#rate(perKind), patienceMs: waits };
+    const { talking: talkingCalls } = this.#size;
+    const talking = this.#call("uac-reinvite", "answers", {
+      ...{ calls: talkingCalls, rate: this.#rate(talkingCalls) },
+      ...{ talkMs: ACT_AFTER_MS, patienceMs: PATIENCE_MS },
+    });
+    const answered = this.#call("uac-call", "rings, then answers", ringing);
+    const declined = this.#call("uac-declined", "rings, then declines", ringing);
+    const cancelled = this.#call("uac-cancel", "rings on", {
+      ...{ ...ringing, talkMs: ACT_AFTER_MS, patienceMs: PATIENCE_MS },
+    });
+    await until(FAULT_AT_MS - OFFERED_BEFORE_MS);
+    this.#callers = { fresh: this.#startFresh(), talking, answered, declined, cancelled };
+    await until(FAULT_AT_MS);
+  }
+
+  /** Waits until every call has ended. */
+  async end(): Promise<Outcome> {
+    if (this.#callers === null) throw new Error("the load was not begun");
+    const { fresh, talking, answered, declined, cancelled } = this.#callers;
+    await Promise.all([fresh, talking, answered, declined, cancelled].map((each) => each.program.exited));
+    await delay(LAST_REPORT_MS);
+    const of = (sipp: Sipp | undefined): SippStatistics => sipp?.statistics() ?? NOTHING;
+    const [, , decliningPbx, ringingPbx] = this.#pbxs;
+    const perKind = Math.round(this.#size.ringing / 3);
+    const declinedAtBoth = Math.min(of(declined).successful, of(decliningPbx).counters["acked"] ?? 0);
+    return {
+      newCalls: { done: of(fresh).successful, of: of(fresh).offered },
+      reinvited: { done: of(talking).counters["reinvited"] ?? 0, of: this.#size.talking },
+      hungUp: { done: of(talking).successful, of: this.#size.talking },
+      ringingAnswered: { done: of(answered).successful, of: perKind },
+      declined: { done: declinedAtBoth, of: perKind },
+      cancelled: { done: of(ringingPbx).counters["cancelled"] ?? 0, of: perKind },
+    };
+  }
+
+  /** The messages of the new calls, as SIPp noted them. */
+  shortMessages(): string {
+    return existsSync(this.#shortMessages) ? readFileSync(this.#shortMessages, "utf8") : "";
+  }
+
+  async #startCallees(): Promise<void> {
+    const { pbx } = this.#pair;
+    const kinds = [
+      { scenario: "uas-ring-answer", ...CALLEES.answers, pauseMs: 0 },
+      { scenario: "uas-ring-answer", ...CALLEES["rings, then answers"], pauseMs: ACT_AFTER_MS },
+      { scenario: "uas-ring-decline", ...CALLEES["rings, then declines"], pauseMs: ACT_AFTER_MS },
+      { scenario: "uas-ring-only", ...CALLEES["rings on"], pauseMs: 0 },
+    ] as const;
+    for (const { scenario, port, pauseMs } of kinds)
+      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs }));
+  }
+
+  #port = 5_070;
+
+  #call(
+    scenario: SippOptions["scenario"],
+    callee: keyof typeof CALLEES,
+    options: { calls: number; rate: number; talkMs?: number; patienceMs: number },
+  ): Sipp {
+    this.#port += 1;
+    const remote = { address: FLOATING_IP };
+    const { number } = CALLEES[callee];
+    return startCaller(this.#pair.caller, { ...options, scenario, remote, number, port: this.#port });
+  }
+
+  #startFresh(): Sipp {
+    const { rate } = this.#size;
+    const calls = Math.round((rate * (OFFERED_BEFORE_MS + OFFERED_AFTER_MS)) / 1_000);
+    return new Sipp(this.#pair.caller, { scenario: "uac-call" }, [
+      ...[`${FLOATING_IP}:5060`, "-m", `${calls}`, "-l", `${calls}`, "-r", `${rate}`, "-d", "0"],
+      ...["-s", CALLEES.answers.number, "-recv_timeout", `${PATIENCE_MS}`],
+      ...["-trace_shortmsg", "-shortmessage_file", this.#shortMessages],
+    ]);
+  }
+
+  /** New calls a second so that all are up in time. */
+  #rate(calls: number): number {
+    return Math.max(1, Math.ceil((calls * 1_000) / SET_UP_MS));
+  }
+}

@@ -1,0 +1,40 @@
+// Two nodes that share an address, whatever they are made of: what the measurement of a takeover asks of them.
+import type { Host } from "../../lab/host.ts";
+
+export const FAULT_TITLES = {
+  kill: "proxy killed (kill -9)",
+  "kill-both": "proxy and its watcher killed",
+  link: "link down",
+  freeze: "proxy frozen (SIGSTOP)",
+  "freeze-both": "proxy and its watcher frozen",
+  switchover: "planned switchover",
+} as const;
+
+export type FaultKind = keyof typeof FAULT_TITLES;
+
+export const PAIR_TITLES = {
+  kamailio: "Kamailio + keepalived",
+  tandem: "Tandem",
+} as const;
+
+export type PairName = keyof typeof PAIR_TITLES;
+
+export const SIP_PORT = 5060;
+
+/** What the callee at this port does; calls go there by the number called. */
+export const CALLEES = {
+  answers: { number: "1000", port: 5060 },
+  "rings, then answers": { number: "1001", port: 5061 },
+  "rings, then declines": { number: "1002", port: 5062 },
+  "rings on": { number: "1003", port: 5063 },
+} as const;
+
+/** A pair that serves calls of `caller` to `pbx` through the floating IP. Each round has one of its own. */
+export interface PairUnderTest extends Disposable {
+  readonly caller: Host;
+  readonly pbx: Host;
+  /** Does this to the active node. @returns when it was begun, wall time in milliseconds */
+  fault(kind: FaultKind): number;
+  /** What its programs have written, for a person who looks for a cause. */
+  output(): string;
+}
