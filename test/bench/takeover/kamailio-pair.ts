@@ -8,7 +8,7 @@ import { FLOATING_IP, wallNow } from "../../lab/pair.ts";
 import type { Program } from "../../lab/program.ts";
 import { until } from "../../lab/until.ts";
 import { processTree } from "../calls/process-tree.ts";
-import { type FaultKind, type PairUnderTest, SIP_PORT } from "./pair-under-test.ts";
+import { type FaultKind, SIP_PORT, type StartPair } from "./pair-under-test.ts";
 
 const WITHIN_MS = 15_000;
 const SHARED_MEMORY_MIB = "256";
@@ -113,13 +113,13 @@ function strike({ host, proxy, check, keepalived }: Node, kind: FaultKind): void
   }
 }
 
-/** Starts both; resolves when the first one has the address and the other one stands by. */
-export async function startKamailioPair(): Promise<PairUnderTest> {
+export const startKamailioPair: StartPair = async (prepare) => {
   const lab = new Lab();
   try {
     const [a, b] = [lab.host("edge-a", { number: 1 }), lab.host("edge-b", { number: 2 })];
     const caller = lab.host("caller", { number: 10 });
     const pbx = lab.host("pbx", { number: 20 });
+    await prepare({ caller, pbx });
     const active = await startNode({ host: a, peer: b, pbx, priority: 110 });
     await until(
       "the first node to have the address",
@@ -133,6 +133,7 @@ export async function startKamailioPair(): Promise<PairUnderTest> {
     return {
       caller,
       pbx,
+      stands: () => hasAddress(a),
       fault: (kind) => {
         const at = wallNow();
         strike(active, kind);
@@ -145,4 +146,4 @@ export async function startKamailioPair(): Promise<PairUnderTest> {
     lab.close();
     throw error;
   }
-}
+};

@@ -2,10 +2,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Host } from "../../lab/host.ts";
 import { FLOATING_IP } from "../../lab/pair.ts";
 import { Sipp, type SippOptions, startCaller, startPbx } from "../../lab/sipp.ts";
 import type { SippStatistics } from "../../lab/sipp-statistics.ts";
-import { CALLEES, type PairUnderTest } from "./pair-under-test.ts";
+import { CALLEES, type Parties } from "./pair-under-test.ts";
 
 /** All that were to talk or to ring do so by then. */
 const SET_UP_MS = 4_000;
@@ -45,6 +46,14 @@ export interface Outcome {
   cancelled: Share;
 }
 
+const FIRST_CALLER_PORT = 5_070;
+const CALLEE_SCENARIOS = [
+  { scenario: "uas-ring-answer", ...CALLEES.answers, pauseMs: 0 },
+  { scenario: "uas-ring-answer", ...CALLEES["rings, then answers"], pauseMs: ACT_AFTER_MS },
+  { scenario: "uas-ring-decline", ...CALLEES["rings, then declines"], pauseMs: ACT_AFTER_MS },
+  { scenario: "uas-ring-only", ...CALLEES["rings on"], pauseMs: 0 },
+] as const;
+
 const NOTHING: SippStatistics = { offered: 0, current: 0, successful: 0, failed: 0, counters: {} };
 
 interface Callers {
@@ -56,36 +65,37 @@ interface Callers {
 }
 
 export class FaultLoad {
-  readonly #pair: PairUnderTest;
   readonly #size: LoadSize;
-  readonly #shortMessages: string;
   readonly #pbxs: Sipp[] = [];
+  #caller: Host | null = null;
+  #shortMessages = "";
   #callers: Callers | null = null;
+  #port = FIRST_CALLER_PORT;
 
-  constructor(pair: PairUnderTest, size: LoadSize) {
-    this.#pair = pair;
+  constructor(size: LoadSize) {
     this.#size = size;
-    this.#shortMessages = join(pair.caller.directory, "new-calls.messages");
   }
 
-  /** Starts it; resolves in the moment of the fault. */
+  /** Starts the callees: before the pair, so that it finds them. */
+  async prepare({ caller, pbx }: Parties): Promise<void> {
+    this.#caller = caller;
+    this.#shortMessages = join(caller.directory, "new-calls.messages");
+    for (const { scenario, port, pauseMs } of CALLEE_SCENARIOS)
+      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs }));
+  }
+
+  /** Starts the callers; resolves in the moment of the fault. */
   async begin(): Promise<void> {
     const startedAt = performance.now();
     const until = (ms: number): Promise<void> => delay(Math.max(0, startedAt + ms - performance.now()));
-    await this.#startCallees();
-    const perKind = Math.round(this.#size.ringing / 3);
-    const waits = PATIENCE_MS + ACT_AFTER_MS;
-    const ringing = { calls: perKind, rate: this.#rate(perKind), patienceMs: waits };
-    const { talking: talkingCalls } = this.#size;
-    const talking = this.#call("uac-reinvite", "answers", {
-      ...{ calls: talkingCalls, rate: this.#rate(talkingCalls) },
-      ...{ talkMs: ACT_AFTER_MS, patienceMs: PATIENCE_MS },
-    });
-    const answered = this.#call("uac-call", "rings, then answers", ringing);
-    const declined = this.#call("uac-declined", "rings, then declines", ringing);
-    const cancelled = this.#call("uac-cancel", "rings on", {
-      ...{ ...ringing, talkMs: ACT_AFTER_MS, patienceMs: PATIENCE_MS },
-    });
+    const { talking: calls } = this.#size;
+    const acting = { talkMs: ACT_AFTER_MS, patienceMs: PATIENCE_MS };
+    const waiting = { patienceMs: ACT_AFTER_MS + PATIENCE_MS }; // its callee acts
+    const each = { calls: this.#perKind, rate: this.#rate(this.#perKind) };
+    const talking = this.#call("uac-reinvite", "answers", { calls, rate: this.#rate(calls), ...acting });
+    const answered = this.#call("uac-call", "rings, then answers", { ...each, ...waiting });
+    const declined = this.#call("uac-declined", "rings, then declines", { ...each, ...waiting });
+    const cancelled = this.#call("uac-cancel", "rings on", { ...each, ...acting });
     await until(FAULT_AT_MS - OFFERED_BEFORE_MS);
     this.#callers = { fresh: this.#startFresh(), talking, answered, declined, cancelled };
     await until(FAULT_AT_MS);
@@ -99,7 +109,7 @@ export class FaultLoad {
     await delay(LAST_REPORT_MS);
     const of = (sipp: Sipp | undefined): SippStatistics => sipp?.statistics() ?? NOTHING;
     const [, , decliningPbx, ringingPbx] = this.#pbxs;
-    const perKind = Math.round(this.#size.ringing / 3);
+    const perKind = this.#perKind;
     const declinedAtBoth = Math.min(of(declined).successful, of(decliningPbx).counters["acked"] ?? 0);
     return {
       newCalls: { done: of(fresh).successful, of: of(fresh).offered },
@@ -116,20 +126,6 @@ export class FaultLoad {
     return existsSync(this.#shortMessages) ? readFileSync(this.#shortMessages, "utf8") : "";
   }
 
-  async #startCallees(): Promise<void> {
-    const { pbx } = this.#pair;
-    const kinds = [
-      { scenario: "uas-ring-answer", ...CALLEES.answers, pauseMs: 0 },
-      { scenario: "uas-ring-answer", ...CALLEES["rings, then answers"], pauseMs: ACT_AFTER_MS },
-      { scenario: "uas-ring-decline", ...CALLEES["rings, then declines"], pauseMs: ACT_AFTER_MS },
-      { scenario: "uas-ring-only", ...CALLEES["rings on"], pauseMs: 0 },
-    ] as const;
-    for (const { scenario, port, pauseMs } of kinds)
-      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs }));
-  }
-
-  #port = 5_070;
-
   #call(
     scenario: SippOptions["scenario"],
     callee: keyof typeof CALLEES,
@@ -138,17 +134,26 @@ export class FaultLoad {
     this.#port += 1;
     const remote = { address: FLOATING_IP };
     const { number } = CALLEES[callee];
-    return startCaller(this.#pair.caller, { ...options, scenario, remote, number, port: this.#port });
+    return startCaller(this.#host(), { ...options, scenario, remote, number, port: this.#port });
   }
 
   #startFresh(): Sipp {
     const { rate } = this.#size;
     const calls = Math.round((rate * (OFFERED_BEFORE_MS + OFFERED_AFTER_MS)) / 1_000);
-    return new Sipp(this.#pair.caller, { scenario: "uac-call" }, [
+    return new Sipp(this.#host(), { scenario: "uac-call" }, [
       ...[`${FLOATING_IP}:5060`, "-m", `${calls}`, "-l", `${calls}`, "-r", `${rate}`, "-d", "0"],
       ...["-s", CALLEES.answers.number, "-recv_timeout", `${PATIENCE_MS}`],
       ...["-trace_shortmsg", "-shortmessage_file", this.#shortMessages],
     ]);
+  }
+
+  get #perKind(): number {
+    return Math.max(1, Math.round(this.#size.ringing / 3));
+  }
+
+  #host(): Host {
+    if (this.#caller === null) throw new Error("the load was not prepared");
+    return this.#caller;
   }
 
   /** New calls a second so that all are up in time. */

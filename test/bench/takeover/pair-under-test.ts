@@ -29,12 +29,24 @@ export const CALLEES = {
   "rings on": { number: "1003", port: 5063 },
 } as const;
 
-/** A pair that serves calls of `caller` to `pbx` through the floating IP. Each round has one of its own. */
-export interface PairUnderTest extends Disposable {
+/** Who calls, and who is called, through the pair. */
+export interface Parties {
   readonly caller: Host;
   readonly pbx: Host;
-  /** Does this to the active node. @returns when it was begun, wall time in milliseconds */
+}
+
+/** A pair that serves calls of `caller` to `pbx` through the floating IP. Each round has one of its own. */
+export interface PairUnderTest extends Parties, Disposable {
+  /** The first node has the floating IP: the fault will hit the active one. */
+  stands(): boolean;
+  /** Does this to the first node. @returns when it was begun, wall time in milliseconds */
   fault(kind: FaultKind): number;
   /** What its programs have written, for a person who looks for a cause. */
   output(): string;
 }
+
+/**
+ * Starts both nodes; resolves when the first one serves and the second one stands by.
+ * @param prepare called before the nodes are started: targets that are not there yet would be marked down
+ */
+export type StartPair = (prepare: (parties: Parties) => Promise<void>) => Promise<PairUnderTest>;

@@ -125,7 +125,7 @@ export interface TakeoverMachine extends Machine {
 /** The generated part of docs/takeover-figures.md. */
 export function takeoverMarkdown(
   rounds: readonly Round[],
-  { size, machine }: { size: LoadSize; machine: TakeoverMachine },
+  { size, machine, spoilt }: { size: LoadSize; machine: TakeoverMachine; spoilt: number },
 ): string {
   const all = takeoverSummaries(rounds);
   const { date, processor, cores, kernel, node, kamailio, keepalived, sipp } = machine;
@@ -135,6 +135,11 @@ export function takeoverMarkdown(
     "![From the fault to the first new call answered](takeover-figures.svg)",
     timeTable(all),
     callTable(all),
+    ...(spoilt === 0
+      ? []
+      : [
+          `Rounds that were repeated because the pair had changed its active node before the fault: ${spoilt}. On a quiet machine there are none.`,
+        ]),
   ].join("\n\n");
 }
 

@@ -2,7 +2,7 @@
 import { firstAnswerMs } from "./first-answer.ts";
 import { startKamailioPair } from "./kamailio-pair.ts";
 import { FaultLoad, type LoadSize, type Outcome } from "./load.ts";
-import type { FaultKind, PairName, PairUnderTest } from "./pair-under-test.ts";
+import type { FaultKind, PairName, StartPair } from "./pair-under-test.ts";
 import { startTandemPair } from "./tandem-pair.ts";
 
 export interface Round {
@@ -13,19 +13,19 @@ export interface Round {
   outcome: Outcome;
 }
 
-const START: Readonly<Record<PairName, () => Promise<PairUnderTest>>> = {
+const START: Readonly<Record<PairName, StartPair>> = {
   kamailio: startKamailioPair,
   tandem: startTandemPair,
 };
 
-/** @throws Error when no new call was answered at all before the fault: there was no pair then */
-export async function playRound(pair: PairName, fault: FaultKind, size: LoadSize): Promise<Round> {
-  using started = await START[pair]();
-  const load = new FaultLoad(started, size);
+/** @returns null when the pair did not serve by its first node in the moment of the fault: such a round says nothing of it */
+export async function playRound(pair: PairName, fault: FaultKind, size: LoadSize): Promise<Round | null> {
+  const load = new FaultLoad(size);
+  using started = await START[pair]((parties) => load.prepare(parties));
   await load.begin();
+  if (!started.stands()) return null;
   const at = started.fault(fault);
   const outcome = await load.end();
-  const first = firstAnswerMs(load.shortMessages(), at);
   if (outcome.newCalls.done === 0) throw new Error(`no call was served at all:\n${started.output()}`);
-  return { pair, fault, firstAnswerMs: first, outcome };
+  return { pair, fault, firstAnswerMs: firstAnswerMs(load.shortMessages(), at), outcome };
 }

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { unplug } from "../../lab/faults.ts";
 import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
-import { CALLEES, type FaultKind, type PairUnderTest } from "./pair-under-test.ts";
+import { CALLEES, type FaultKind, type StartPair } from "./pair-under-test.ts";
 
 const GROUPS = "\ngroups:\n";
 
@@ -52,16 +52,17 @@ function striker({ host, guardian, engine }: PairNode): (kind: FaultKind) => voi
   };
 }
 
-/** Starts both; resolves when the first one serves and the other one has all its records. */
-export async function startTandemPair(): Promise<PairUnderTest> {
+export const startTandemPair: StartPair = async (prepare) => {
   const pair = new Pair();
   try {
     for (const node of [pair.a, pair.b]) routeToCallees(node, pair);
+    await prepare(pair);
     await pair.start();
     const strike = striker(pair.a);
     return {
       caller: pair.caller,
       pbx: pair.pbx,
+      stands: () => pair.a.hasAddress,
       fault: (kind) => {
         const at = wallNow();
         strike(kind);
@@ -77,4 +78,4 @@ export async function startTandemPair(): Promise<PairUnderTest> {
     pair.close();
     throw error;
   }
-}
+};

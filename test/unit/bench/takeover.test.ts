@@ -93,7 +93,7 @@ describe("the first new call answered", () => {
 });
 
 describe("the tables of takeovers", () => {
-  const text = takeoverMarkdown(ROUNDS, { size: SIZE, machine: MACHINE });
+  const text = takeoverMarkdown(ROUNDS, { size: SIZE, machine: MACHINE, spoilt: 0 });
   const has = (line: string): void => assert.ok(text.split("\n").includes(line), text);
 
   test("median and worst, and what the new calls came to", () => {
@@ -112,6 +112,11 @@ describe("the tables of takeovers", () => {
   });
   test("one row for each fault and pair that was measured", () =>
     assert.equal(takeoverSummaries(ROUNDS).length, 3));
+  test("rounds that were repeated are told", () => {
+    assert.doesNotMatch(text, /repeated because/);
+    const told = takeoverMarkdown(ROUNDS, { size: SIZE, machine: MACHINE, spoilt: 2 });
+    assert.match(told, /before the fault: 2\./);
+  });
   test("the page has their marks", () => {
     const page = readFileSync(new URL("../../../docs/takeover-figures.md", import.meta.url), "utf8");
     assert.match(withGenerated(page, "figures", TAKEOVER_MARKS), /figures/);
