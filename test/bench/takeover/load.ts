@@ -110,7 +110,7 @@ export class FaultLoad {
     const of = (sipp: Sipp | undefined): SippStatistics => sipp?.statistics() ?? NOTHING;
     const [, , decliningPbx, ringingPbx] = this.#pbxs;
     const perKind = this.#perKind;
-    const declinedAtBoth = Math.min(of(declined).successful, of(decliningPbx).counters["acked"] ?? 0);
+    const declinedAtBoth = Math.min(of(declined).successful, of(decliningPbx).counters["acknowledged"] ?? 0);
     return {
       newCalls: { done: of(fresh).successful, of: of(fresh).offered },
       reinvited: { done: of(talking).counters["reinvited"] ?? 0, of: this.#size.talking },
