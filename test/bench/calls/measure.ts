@@ -10,6 +10,7 @@ import { startSubject } from "./subjects.ts";
 /** Failures and retransmissions as a share of the calls, below which a rate is clean. */
 export const TROUBLE_MAX = 0.001;
 const PROBE_S = 2.5;
+const LAG_EVERY_MS = 100;
 const RATE_MAX = 9_000;
 const OVERLOAD_FACTOR = 2;
 const OVERLOAD_S = 8;
@@ -48,6 +49,8 @@ export interface WindowFigures {
   disturbed: number;
   /** A standby, Redis: none where the proxy is alone. */
   beside: readonly BesideTime[];
+  /** How far the standby was behind, at several moments of the window. */
+  lagsMs: readonly number[];
 }
 
 export async function startBench(
@@ -107,6 +110,17 @@ function watchCore(host: BenchHost, pid: number): () => { own: ProcessorTime; di
   };
 }
 
+/** Asks the standby how far it is behind, until the answers are wanted. One that is gone is named by `assertAlive`. */
+function watchLag({ lagMs }: Subject): () => Promise<number[]> {
+  const asked: Promise<number>[] = [];
+  const timer =
+    lagMs === null ? null : setInterval(() => asked.push(lagMs().catch(() => Number.NaN)), LAG_EVERY_MS);
+  return async () => {
+    if (timer !== null) clearInterval(timer);
+    return await Promise.all(asked);
+  };
+}
+
 export async function measureWindow(
   { host, subject, load }: Bench,
   plan: { rate: number; seconds: number; answerTimes?: boolean },
@@ -114,8 +128,10 @@ export async function measureWindow(
   subject.openWindow();
   const besideUs = watchBeside(subject);
   const watched = watchCore(host, subject.program.pid);
+  const lags = watchLag(subject);
   const result = await load.step(plan);
   const { own, disturbed } = watched();
+  const lagsMs = await lags();
   const beside = besideUs();
   assertAlive(subject);
   const loop = await subject.closeWindow();
@@ -131,6 +147,7 @@ export async function measureWindow(
     loop,
     disturbed,
     beside: beside.map(({ title, us }) => ({ title, us: us / calls })),
+    lagsMs,
   };
 }
 

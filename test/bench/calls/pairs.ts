@@ -1,6 +1,7 @@
 // Pairs: a proxy whose calls are replicated to a second node, which stands by and takes no calls.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { askNode } from "../../../src/admin/control-client.ts";
 import { kamailioArgv } from "./kamailio.ts";
 import { SIP_PORT, type Subject, type SubjectPlan, WATCHES_NOTHING } from "./subject.ts";
 
@@ -56,6 +57,13 @@ log: { level: info }
 `;
 }
 
+/** What the standby says of itself; NaN: nothing. */
+async function lagOf(socket: string): Promise<number> {
+  const { journal } = await askNode(socket, { command: "status" });
+  const isJournal = typeof journal === "object" && journal !== null && "lagMs" in journal;
+  return isJournal ? Number(journal.lagMs) : Number.NaN;
+}
+
 /** An active node under its guardian, a Redis, and a node that follows it. */
 export async function startTandemPair(plan: SubjectPlan, label: string): Promise<Subject> {
   const { redis: redisAddress } = plan.addresses;
@@ -79,6 +87,7 @@ export async function startTandemPair(plan: SubjectPlan, label: string): Promise
   return {
     ...plan,
     ...WATCHES_NOTHING,
+    lagMs: () => lagOf(join(plan.directory, second, "control.sock")),
     program,
     beside: [
       { title: "standby", program: standby },

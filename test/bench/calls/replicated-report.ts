@@ -1,5 +1,5 @@
 // The figures of replicated calls as Markdown.
-import { median, type Sample, sample } from "./figures.ts";
+import { median, percentile, type Sample, sample } from "./figures.ts";
 import type { WindowFigures } from "./measure.ts";
 import { REPLICATION_RATES, type ReplicationResults } from "./replicated.ts";
 import { DISTURBED_MAX, isClean, type Machine, machineLine, number, spread, table } from "./report.ts";
@@ -123,6 +123,20 @@ function addedLine(results: ReplicationResults): string | null {
   return parts.length === 0 ? null : `To Tandem's active node replication adds ${parts.join(", ")}.`;
 }
 
+/** How far the standby was behind at each rate: null where none says so. */
+function lagLine(results: ReplicationResults): string | null {
+  const parts = REPLICATION_RATES.flatMap((rate) => {
+    const lags = results.windows
+      .filter(({ figures }) => figures.rate === rate)
+      .flatMap(({ figures }) => figures.lagsMs)
+      .filter(Number.isFinite);
+    if (lags.length === 0) return [];
+    const [middle, late, worst] = [0.5, 0.99, 1].map((share) => number(percentile(lags, share), 1));
+    return [`p50 ${middle} ms, p99 ${late} ms, worst ${worst} ms at ${number(rate)} calls/s`];
+  });
+  return parts.length === 0 ? null : `Tandem's standby was behind by ${parts.join("; ")}.`;
+}
+
 function remarks(results: ReplicationResults): string[] {
   const windows = results.windows.map(({ figures }) => figures);
   const disturbed = windows.filter((each) => each.disturbed > DISTURBED_MAX).length;
@@ -144,11 +158,13 @@ export function replicationMarkdown(results: ReplicationResults, machine: Machin
   );
   const other = otherTable(results, names);
   const added = addedLine(results);
+  const lag = lagLine(results);
   return [
     machineLine(machine),
     "Medians of the runs, in brackets the least and the most. Standby and Redis share the load's core; their time is counted apart, and makes up the whole pair with the active's.",
     costTable(results, names),
     ...(added === null ? [] : [added]),
+    ...(lag === null ? [] : [lag]),
     ...(other === null ? [] : [other]),
     ...remarks(results),
   ].join("\n\n");

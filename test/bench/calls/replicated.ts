@@ -18,7 +18,7 @@ import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 export const REPLICATION_RATES = [1_000, 2_000] as const;
 /** Without replication for what it adds. */
-export const REPLICATION_SUBJECTS: readonly SubjectName[] = ["tandem", "kamailio-dmq"];
+export const REPLICATION_SUBJECTS: readonly SubjectName[] = ["tandem-redis", "tandem", "kamailio-dmq"];
 
 export interface ReplicationPlan {
   rounds: number;

@@ -74,6 +74,8 @@ export interface Subject {
   /** Opens and closes a window of time that the process watches itself in; only a Tandem that runs alone does. */
   openWindow(): void;
   closeWindow(): Promise<LoopWindow | null>;
+  /** Milliseconds that the standby is behind, by its own word; null where it says nothing of it. */
+  readonly lagMs: (() => Promise<number>) | null;
   /** The profile of the window that was closed last. */
   readonly profileFile: string;
 }
@@ -81,6 +83,7 @@ export interface Subject {
 /** What a subject does that does not watch itself. */
 export const WATCHES_NOTHING = {
   profileFile: "",
+  lagMs: null,
   openWindow: (): void => {},
   closeWindow: async (): Promise<null> => null,
 };

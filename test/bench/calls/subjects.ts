@@ -60,6 +60,7 @@ async function startTandem(plan: SubjectPlan, label: string): Promise<Subject> {
     ...plan,
     program,
     beside: [],
+    lagMs: null,
     profileFile,
     openWindow: () => program.kill("SIGUSR2"),
     closeWindow: async () => {

@@ -134,7 +134,7 @@ export const startKamailioPair: StartPair = async (prepare) => {
       caller,
       pbx,
       stands: () => hasAddress(a),
-      fault: (kind) => {
+      fault: async (kind) => {
         const at = wallNow();
         strike(active, kind);
         return at;

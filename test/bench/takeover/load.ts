@@ -8,9 +8,9 @@ import { Sipp, type SippOptions, startCaller, startPbx } from "../../lab/sipp.ts
 import type { SippStatistics } from "../../lab/sipp-statistics.ts";
 import { CALLEES, type Parties } from "./pair-under-test.ts";
 
-/** All that were to talk or to ring do so by then. */
-const SET_UP_MS = 4_000;
-const SETTLE_MS = 500;
+/** All that are to talk or to ring begin by then, and do so a little later: SIPp, too, takes its time to start. */
+const SET_UP_MS = 3_000;
+const SETTLE_MS = 1_500;
 /** New calls begin so long before the fault, and so long after it are the last ones made. */
 const OFFERED_BEFORE_MS = 1_500;
 const OFFERED_AFTER_MS = 4_500;

@@ -40,7 +40,7 @@ export interface PairUnderTest extends Parties, Disposable {
   /** The first node has the floating IP: the fault will hit the active one. */
   stands(): boolean;
   /** Does this to the first node. @returns when it was begun, wall time in milliseconds */
-  fault(kind: FaultKind): number;
+  fault(kind: FaultKind): Promise<number>;
   /** What its programs have written, for a person who looks for a cause. */
   output(): string;
 }

@@ -24,7 +24,7 @@ export async function playRound(pair: PairName, fault: FaultKind, size: LoadSize
   using started = await START[pair]((parties) => load.prepare(parties));
   await load.begin();
   if (!started.stands()) return null;
-  const at = started.fault(fault);
+  const at = await started.fault(fault);
   const outcome = await load.end();
   if (outcome.newCalls.done === 0) throw new Error(`no call was served at all:\n${started.output()}`);
   return { pair, fault, firstAnswerMs: firstAnswerMs(load.shortMessages(), at), outcome };

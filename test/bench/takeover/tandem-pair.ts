@@ -1,5 +1,7 @@
 // Two of Tandem with their guardians and a Redis, as the lab builds them.
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { askNode } from "../../../src/admin/control-client.ts";
 import { unplug } from "../../lab/faults.ts";
 import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
 import { CALLEES, type FaultKind, type StartPair } from "./pair-under-test.ts";
@@ -23,12 +25,12 @@ function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
 }
 
 /** The faults of the pair's first node. */
-function striker({ host, guardian, engine }: PairNode): (kind: FaultKind) => void {
+function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) => Promise<void> {
   const both = (signal: NodeJS.Signals): void => {
     guardian?.kill(signal);
     process.kill(engine, signal);
   };
-  return (kind) => {
+  return async (kind) => {
     switch (kind) {
       case "kill":
         process.kill(engine, "SIGKILL");
@@ -45,9 +47,12 @@ function striker({ host, guardian, engine }: PairNode): (kind: FaultKind) => voi
       case "link":
         for (const { network } of host.attachments) unplug(host, network);
         break;
-      case "switchover": // as a service manager does: it hands over and ends
-        guardian?.kill("SIGTERM");
+      case "switchover": {
+        const socket = join(host.directory, `${name}.sock`);
+        const answer = await askNode(socket, { command: "switchover" });
+        if (!answer.ok) throw new Error(`switchover: ${answer.error}`);
         break;
+      }
     }
   };
 }
@@ -63,9 +68,9 @@ export const startTandemPair: StartPair = async (prepare) => {
       caller: pair.caller,
       pbx: pair.pbx,
       stands: () => pair.a.hasAddress,
-      fault: (kind) => {
+      fault: async (kind) => {
         const at = wallNow();
-        strike(kind);
+        await strike(kind);
         return at;
       },
       output: () =>

@@ -18,7 +18,7 @@ const MACHINE = {
 };
 
 function figures(name: SubjectName, rate: number, userUs: number) {
-  const clean = { failed: 0, retransmissions: 0, disturbed: 0, beside: [] };
+  const clean = { failed: 0, retransmissions: 0, disturbed: 0, beside: [], lagsMs: [] };
   const answers = {
     answerP50Ms: 1.25,
     answerP99Ms: 3.5,
