@@ -16,7 +16,7 @@ const ROLE_TIMEOUT_MS = 20_000;
 export type NodeName = "edge-a" | "edge-b";
 
 /** A line of a node's or its guardian's log. */
-type LogLine = Readonly<Record<string, unknown>>;
+export type LogLine = Readonly<Record<string, unknown>>;
 
 /** One of the two, with its guardian. */
 export class PairNode {
@@ -143,6 +143,20 @@ export class Prober {
   }
 }
 
+interface PairAddresses {
+  readonly caller: string;
+  readonly pbx: string;
+}
+
+function toOnePbx({ caller, pbx }: PairAddresses): string {
+  return `groups:
+  phones: { sources: [${caller}/32] }
+  pbx: { targets: ["sip:${pbx}:5060"] }
+routes:
+  - { from: phones, to: pbx }
+`;
+}
+
 export function wallNow(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -156,8 +170,11 @@ export class Pair implements Disposable {
   readonly redisHost: Host;
   redis: Program;
 
-  /** @param extra lines added to both configurations */
-  constructor(extra = "") {
+  /**
+   * @param extra lines added to both configurations
+   * @param routing the keys `groups` and `routes`
+   */
+  constructor(extra = "", routing: (addresses: PairAddresses) => string = toOnePbx) {
     this.lab = new Lab({ networks: ["front", "back"] });
     const both = ["front", "back"];
     const hostA = this.lab.host("edge-a", { number: 1, networks: both });
@@ -168,7 +185,8 @@ export class Pair implements Disposable {
     this.redis = this.startRedis();
     const file = (name: NodeName): string => {
       const path = join(this.lab.directory, `${name}.yaml`);
-      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${extra}`);
+      const groups = routing({ caller: this.caller.ip4, pbx: this.pbx.ip4 });
+      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${groups}${extra}`);
       return path;
     };
     this.a = new PairNode("edge-a", hostA, file("edge-a"));
@@ -205,6 +223,11 @@ export class Pair implements Disposable {
     this.b.start();
     await this.b.untilRole("standby");
     await this.untilReady(this.b);
+  }
+
+  /** Where the node writes its CDRs; there is none before the first. */
+  cdrFile(name: NodeName): string {
+    return join(this.lab.directory, `cdr-${name}.jsonl`);
   }
 
   node(name: NodeName): PairNode {
@@ -260,11 +283,7 @@ cluster:
 redis: { url: "redis://${this.redisHost.ip4}:6379" }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
-groups:
-  phones: { sources: [${this.caller.ip4}/32] }
-  pbx: { targets: ["sip:${this.pbx.ip4}:5060"] }
-routes:
-  - { from: phones, to: pbx }
+cdr: { file: ${this.cdrFile(name)} }
 `;
   }
 }
