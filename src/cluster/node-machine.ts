@@ -33,6 +33,7 @@ import { answeredStandby, consider, read, standbyDeadline } from "./standing-by.
 import { addressChanged, retryAddress, stepDownTick } from "./stepping-down.ts";
 import {
   flushed,
+  leave,
   operate,
   switchAges,
   switchoverDeadline,
@@ -206,6 +207,9 @@ function take(t: Turn, event: NodeEvent): void {
     case "clock-jumped":
       jumped(t);
       break;
+    case "leave":
+      leave(t);
+      break;
     case "fenced-peer":
       s.fence = event.ok ? "done" : "failed";
       record(t, "decision", { reason: event.ok ? "the peer is fenced" : "fencing the peer failed" });
@@ -257,6 +261,7 @@ type Observed = Exclude<
       | "lease"
       | "operator"
       | "clock-jumped"
+      | "leave"
       | "fenced-peer"
       | "guardian-lost";
   }

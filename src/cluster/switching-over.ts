@@ -81,6 +81,17 @@ export function offerSwitchover(
   return null;
 }
 
+/** The process ends: what is up goes to a node that is ready, or is left in order. */
+export function leave(t: Turn): void {
+  if (t.s.role !== "active" || t.s.switchover !== null) return;
+  const fault = offerSwitchover(t, { to: null, force: false, cause: "operator" });
+  if (fault !== null)
+    stepDown(t, {
+      successor: null,
+      reason: `this node is told to end, and nobody takes over in order: ${fault}`,
+    });
+}
+
 /** Why it would not be a good successor; null: it would. */
 function faultOf({ status }: PeerView): string | null {
   if (status === null) return "it has not told its state yet";

@@ -22,6 +22,8 @@ const PROBE_NOW_MS = 150;
 const RETRY_MS = 10_000;
 
 const STEPS: readonly TakeoverStep[] = ["address", "sockets", "journal", "epoch"];
+/** An epoch of Redis's is known there and to every peer within a heartbeat: the disk need not be waited for. */
+const STEPS_BY_REDIS = STEPS.filter((step) => step !== "epoch");
 
 /** The table said: take over. */
 export function startTakeover(t: Turn, reason: string): void {
@@ -108,7 +110,7 @@ function begin(t: Turn, start: Start): void {
     byRedis: start.byRedis,
     since,
     deadline: now + TAKEOVER_MS_MAX,
-    waitingFor: STEPS,
+    waitingFor: start.byRedis ? STEPS_BY_REDIS : STEPS,
     phases: { lease: now - since },
     reason: start.reason,
   };

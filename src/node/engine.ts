@@ -7,6 +7,7 @@ import type { Cdr } from "../calls/cdr.ts";
 import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
 import type { Confirm } from "../proxy/context-journal.ts";
+import type { AnswerProbe } from "../proxy/core.ts";
 import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Journal } from "../replication/journal.ts";
@@ -28,6 +29,8 @@ export interface Edges {
   readonly journal: Journal;
   /** Which message waits until the journal has what led to it. Default: none. */
   readonly confirm?: Confirm;
+  /** Of a node of a cluster. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 /** What of the standby's copy a takeover reads. */
@@ -89,6 +92,7 @@ export class Engine {
       journal: this.#journal,
       watch: this.targets.watch,
       locate: this.targets.locate,
+      ...(edges.answerProbe === undefined ? {} : { answerProbe: edges.answerProbe }),
     });
     this.overload = new OverloadWatch(config.overload, {
       listeners: transports.listeners,

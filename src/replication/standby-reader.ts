@@ -31,6 +31,10 @@ export const MISMATCH_MS = 60_000;
 export interface StandbyState {
   /** All records are there, and the last commit seen is applied. */
   readonly isWarm: boolean;
+  /** The store has no records at all: there is nothing to wait for. */
+  readonly isEmpty: boolean;
+  /** The active began to fill the store anew, and has not ended. */
+  readonly isFilling: boolean;
   readonly reason: string;
   /** Null: nothing yet. */
   readonly applied: Position | null;
@@ -71,6 +75,7 @@ export class StandbyReader {
   private describedAt = Number.NEGATIVE_INFINITY;
   private reason = "not started";
   private isWarm = false;
+  private isEmpty = false;
   private caughtUp: CaughtUp | null = null;
   private cancelWake = (): void => {};
   private comparedAt = Number.NEGATIVE_INFINITY;
@@ -99,8 +104,17 @@ export class StandbyReader {
   }
 
   get state(): StandbyState {
-    const { isWarm, reason, applied, lagMs } = this;
-    return { isWarm, reason, applied, lagMs, behind: Math.max(0, this.headCommit - (applied?.commit ?? 0)) };
+    const { isWarm, isEmpty, reason, applied, lagMs } = this;
+    const isFilling = applied !== null && !this.isComplete;
+    return {
+      isWarm,
+      isEmpty,
+      isFilling,
+      reason,
+      applied,
+      lagMs,
+      behind: Math.max(0, this.headCommit - (applied?.commit ?? 0)),
+    };
   }
 
   /**
@@ -134,6 +148,7 @@ export class StandbyReader {
     this.describedAt = now;
     const { position } = answer;
     const { applied } = this;
+    this.isEmpty = position === null;
     if (position === null) {
       // The active fills it anew when it finds it empty. What is known here is kept for a takeover.
       this.applied = null;
