@@ -29,9 +29,15 @@ const REHEARSAL_VARIABLE = "TANDEM_REHEARSAL";
  * @throws ListenError, CdrFileError, ControlError where what it needs can't be opened; nothing is left open then
  */
 export async function runNode(config: Config, options: { file: string }): Promise<void> {
+  if (config.cluster !== null && process.env[GUARDIAN_VARIABLE] !== "1") {
+    await guard(config);
+    return;
+  }
+  // Before anything is open: a node that starts as the standby is warm when it takes over.
+  if (process.env[REHEARSAL_VARIABLE] !== "off")
+    await rehearse({ budgetMs: REHEARSAL_MS, usedMs: timeUsed() });
   if (config.cluster === null) await runAlone(config, options);
-  else if (process.env[GUARDIAN_VARIABLE] === "1") await runClusterNode(config, options);
-  else await guard(config);
+  else await runClusterNode(config, options);
 }
 
 /** This process stays small: it starts itself once more as the engine, and watches it. */
@@ -46,9 +52,6 @@ async function guard({ node }: Config): Promise<void> {
 
 async function runAlone(config: Config, options: { file: string }): Promise<void> {
   const log = pino({ level: config.log.level, base: { node: config.node } });
-  if (process.env[REHEARSAL_VARIABLE] !== "off") {
-    log.debug(await rehearse({ budgetMs: REHEARSAL_MS, usedMs: timeUsed() }), "rehearsed");
-  }
   const clock = new SystemClock();
   let proxy: SipProxy | null = null;
   const handlers: TransportHandlers = {
