@@ -1,5 +1,5 @@
 // One round: a pair started anew, calls through it, a fault, and what became of them.
-import { firstAnswerMs } from "./first-answer.ts";
+import { firstAnswerMs, longestGapMs } from "./first-answer.ts";
 import { startKamailioPair } from "./kamailio-pair.ts";
 import { FaultLoad, type LoadSize, type Outcome } from "./load.ts";
 import type { FaultKind, PairName, StartPair } from "./pair-under-test.ts";
@@ -8,8 +8,8 @@ import { startTandemPair } from "./tandem-pair.ts";
 export interface Round {
   pair: PairName;
   fault: FaultKind;
-  /** Fault to the first new call answered, milliseconds; NaN: none was. */
-  firstAnswerMs: number;
+  /** Fault to the first new call answered, milliseconds; of a switchover the longest time without an answer. NaN: none came. */
+  outageMs: number;
   outcome: Outcome;
 }
 
@@ -37,6 +37,7 @@ export async function playRound(
     return { spoilt: "its first node had lost the address before the fault", output: started.output() };
   const at = await started.fault(fault);
   const outcome = await load.end();
+  const outage = fault === "switchover" ? longestGapMs : firstAnswerMs;
   if (outcome.newCalls.done === 0) return { spoilt: "it served no call at all", output: started.output() };
-  return { pair, fault, firstAnswerMs: firstAnswerMs(load.shortMessages(), at), outcome };
+  return { pair, fault, outageMs: outage(load.shortMessages(), at), outcome };
 }

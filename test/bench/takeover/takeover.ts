@@ -16,9 +16,9 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function describe({ pair, fault, firstAnswerMs, outcome }: Round): string {
+function describe({ pair, fault, outageMs, outcome }: Round): string {
   const parts = Object.entries(outcome).map(([name, { done, of }]) => `${name} ${done}/${of}`);
-  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${firstAnswerMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}`;
+  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${outageMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}`;
 }
 
 /** A round that says something: one in which the pair stood until the fault. @throws Error after three that did not */
