@@ -13,7 +13,8 @@ import { type FaultKind, SIP_PORT, type StartPair } from "./pair-under-test.ts";
 const WITHIN_MS = 15_000;
 const SHARED_MEMORY_MIB = "256";
 const PRIVATE_MEMORY_MIB = "16";
-const OWN_MACHINE = ["nice", "-n", "-10"];
+/** As the lab gives it to Tandem. */
+const OWN_MACHINE = ["nice", "-n", "-18"];
 
 interface Node {
   host: Host;
@@ -135,9 +136,9 @@ export const startKamailioPair: StartPair = async (prepare) => {
       pbx,
       stands: () => hasAddress(a),
       fault: async (kind) => {
-        const at = wallNow();
+        const asked = wallNow();
         strike(active, kind);
-        return at;
+        return kind === "switchover" ? asked : wallNow();
       },
       output: () => programs.map((each) => `${each.label}:\n${each.output().slice(-2_000)}`).join("\n"),
       [Symbol.dispose]: () => lab.close(),

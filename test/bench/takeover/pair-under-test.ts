@@ -39,7 +39,10 @@ export interface Parties {
 export interface PairUnderTest extends Parties, Disposable {
   /** The first node has the floating IP: the fault will hit the active one. */
   stands(): boolean;
-  /** Does this to the first node. @returns when it was begun, wall time in milliseconds */
+  /**
+   * Does this to the first node.
+   * @returns wall time in milliseconds: when it had been done, the SIP network's cable first; of a switchover when it was asked for
+   */
   fault(kind: FaultKind): Promise<number>;
   /** What its programs have written, for a person who looks for a cause. */
   output(): string;

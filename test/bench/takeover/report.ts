@@ -33,9 +33,7 @@ function sum(shares: readonly Share[]): Share {
 }
 
 function summarise(rounds: readonly Round[], of: { pair: PairName; fault: FaultKind }): TakeoverSummary {
-  const times = rounds.map(({ firstAnswerMs }) =>
-    Number.isNaN(firstAnswerMs) ? Number.POSITIVE_INFINITY : firstAnswerMs,
-  );
+  const times = rounds.map(({ outageMs }) => (Number.isNaN(outageMs) ? Number.POSITIVE_INFINITY : outageMs));
   const total = (part: keyof Outcome): Share => sum(rounds.map(({ outcome }) => outcome[part]));
   return {
     ...of,

@@ -16,9 +16,9 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function describe({ pair, fault, firstAnswerMs, outcome }: Round): string {
+function describe({ pair, fault, outageMs, outcome }: Round): string {
   const parts = Object.entries(outcome).map(([name, { done, of }]) => `${name} ${done}/${of}`);
-  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${firstAnswerMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}`;
+  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${outageMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}`;
 }
 
 /** A round that says something: one in which the pair stood until the fault. @throws Error after three that did not */
@@ -26,12 +26,12 @@ async function playSound(
   { pair, fault }: Pick<Round, "pair" | "fault">,
   size: LoadSize,
 ): Promise<{ round: Round; spoilt: number }> {
-  for (let spoilt = 0; spoilt < TRIES_MAX; spoilt++) {
+  for (let spoilt = 0; ; spoilt++) {
     const round = await playRound(pair, fault, size);
-    if (round !== null) return { round, spoilt };
-    say(`${PAIR_TITLES[pair].padEnd(22)} did not serve by its first node before the fault: once more`);
+    if (!("spoilt" in round)) return { round, spoilt };
+    say(`${PAIR_TITLES[pair].padEnd(22)} ${round.spoilt}: once more`);
+    if (spoilt + 1 === TRIES_MAX) throw new Error(`${TRIES_MAX} spoilt rounds in a row\n${round.output}`);
   }
-  throw new Error(`${PAIR_TITLES[pair]} did not stand before the fault in ${TRIES_MAX} rounds`);
 }
 
 async function measure({ rounds, pairs, faults, size, whole }: TakeoverOptions): Promise<void> {

@@ -25,12 +25,13 @@ function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
 }
 
 /** The faults of the pair's first node. */
-function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) => Promise<void> {
+function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) => Promise<number> {
   const both = (signal: NodeJS.Signals): void => {
     guardian?.kill(signal);
     process.kill(engine, signal);
   };
   return async (kind) => {
+    let at = wallNow();
     switch (kind) {
       case "kill":
         process.kill(engine, "SIGKILL");
@@ -45,7 +46,9 @@ function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) 
         both("SIGSTOP");
         break;
       case "link":
-        for (const { network } of host.attachments) unplug(host, network);
+        unplug(host, "front");
+        at = wallNow();
+        unplug(host, "back");
         break;
       case "switchover": {
         const socket = join(host.directory, `${name}.sock`);
@@ -54,6 +57,7 @@ function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) 
         break;
       }
     }
+    return at;
   };
 }
 
@@ -68,11 +72,7 @@ export const startTandemPair: StartPair = async (prepare) => {
       caller: pair.caller,
       pbx: pair.pbx,
       stands: () => pair.a.hasAddress,
-      fault: async (kind) => {
-        const at = wallNow();
-        await strike(kind);
-        return at;
-      },
+      fault: strike,
       output: () =>
         [pair.a, pair.b]
           .map(({ name, guardian }) => `${name}:\n${guardian?.output().slice(-6_000)}`)

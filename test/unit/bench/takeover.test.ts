@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { withGenerated } from "../../bench/calls/document.ts";
-import { firstAnswerMs } from "../../bench/takeover/first-answer.ts";
+import { firstAnswerMs, longestGapMs } from "../../bench/takeover/first-answer.ts";
 import { parseTakeoverOptions } from "../../bench/takeover/options.ts";
 import type { FaultKind, PairName } from "../../bench/takeover/pair-under-test.ts";
 import {
@@ -30,7 +30,7 @@ function round(pair: PairName, fault: FaultKind, firstMs: number, cancelled: num
   return {
     pair,
     fault,
-    firstAnswerMs: firstMs,
+    outageMs: firstMs,
     outcome: {
       newCalls: { done: 1_199, of: 1_200 },
       reinvited: { done: 2_000, of: 2_000 },
@@ -90,6 +90,14 @@ describe("the first new call answered", () => {
       else assert.ok(Math.abs(found - ms) < 1e-6, `${found}`);
     });
   }
+});
+
+describe("the longest time without an answer", () => {
+  const answers = (...seconds: number[]): string =>
+    seconds.map((at) => `2030-01-02\t00:00:00\t${at}\tR\tc${at}\tCSeq:1 INVITE\tSIP/2.0 200 OK`).join("\n");
+  test("from the last answer before the switchover on, not before that", () =>
+    assert.equal(Math.round(longestGapMs(answers(8, 9.9, 9.95, 10.05, 10.06, 10.2), 10_000)), 140));
+  test("none after it", () => assert.ok(Number.isNaN(longestGapMs(answers(9, 9.5), 10_000))));
 });
 
 describe("the tables of takeovers", () => {
