@@ -25,20 +25,20 @@ const KINDS: readonly Kind[] = [
     name: "talking",
     number: "1001",
     scenario: "uac-reinvite",
-    port: 6_001,
+    port: 5_201,
     calls: TALKING,
     pauseMs: PAUSE_MS,
   },
-  { name: "answered", number: "2000", scenario: "uac-call", port: 6_002, calls: RINGING, pauseMs: 0 },
+  { name: "answered", number: "2000", scenario: "uac-call", port: 5_202, calls: RINGING, pauseMs: 0 },
   {
     name: "cancelled",
     number: "3000",
     scenario: "uac-cancel",
-    port: 6_003,
+    port: 5_203,
     calls: RINGING,
     pauseMs: PAUSE_MS,
   },
-  { name: "declined", number: "4000", scenario: "uac-declined", port: 6_004, calls: RINGING, pauseMs: 0 },
+  { name: "declined", number: "4000", scenario: "uac-declined", port: 5_204, calls: RINGING, pauseMs: 0 },
 ];
 
 export class Callers {
