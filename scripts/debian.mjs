@@ -13,7 +13,7 @@ const PACKAGES = [
   { name: "baresip", program: "baresip", demo: false },
   { name: "knot", program: "knotd", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
-  { name: "redis-server", program: "redis-server", demo: false },
+  { name: "redis-server", program: "redis-server", demo: true },
   { name: "socat", program: "socat", demo: true },
 ];
 

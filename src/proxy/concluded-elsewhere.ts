@@ -51,8 +51,14 @@ export function onAckSeen(core: Core, ack: SipMessage, routes: string): void {
   settleContext(core, context);
 }
 
-/** The ACK of another final: the INVITE is over, and the caller knows how. */
-export function onRefusalAcked(core: Core, context: ResponseContext): void {
+/**
+ * The ACK of another final: the INVITE is over, and the caller knows how.
+ * @returns false where none is missing here
+ */
+export function onRefusalAcked(core: Core, context: ResponseContext): boolean {
+  const isPendingHere = context.invite?.kind === "proceeding";
+  if (!isPendingHere || core.restored.pending.get(inviteName(context.scope)) !== context) return false;
+  core.restored.pending.delete(inviteName(context.scope));
   core.counters.add("restored.refused-before");
   for (const branch of context.branches) {
     if (!branch.wanted || !isPending(branch)) continue;
@@ -63,6 +69,7 @@ export function onRefusalAcked(core: Core, context: ResponseContext): void {
   const { callKey, inDialog } = context;
   concludedElsewhere(context, 487);
   if (callKey !== "" && !inDialog) core.calls.failed(callKey, { status: 0, by: "uncertain", reason: "" });
+  return true;
 }
 
 /** A final that is only passed on, as its request went through another node: what it means for its call. */

@@ -71,9 +71,8 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
   } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
     if (context.invite?.kind === "accepted") return false;
-    // No final has gone up from here: another node sent it, and died before it could say so.
-    if (context.invite?.kind === "proceeding") onRefusalAcked(core, context);
-    else stepServer(core, context, { kind: "ack" });
+    if (core.restored.pending.size === 0 || !onRefusalAcked(core, context))
+      stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
     stepServer(core, context, { kind: "request" });

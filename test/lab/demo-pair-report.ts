@@ -25,7 +25,7 @@ interface Row {
   readonly good: (call: SurvivingCall) => boolean;
 }
 
-const LABEL_WIDTH = 46;
+const LABEL_WIDTH = 50;
 const CELL_WIDTH = 16;
 const LOST_SHOWN_MAX = 10;
 
@@ -138,7 +138,7 @@ export class PairReport {
       );
     }
     this.#row(
-      "calls with exactly one CDR",
+      "calls with exactly one CDR (doubles by id dropped)",
       faults.map(
         ({ calls, cdrs }) =>
           `${calls.filter(({ callId }) => cdrs.get(callId) === 1).length} of ${calls.length}`,

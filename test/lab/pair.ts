@@ -11,6 +11,8 @@ const main = join(import.meta.dirname, "../../src/main.ts");
 const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
+/** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
+const OWN_MACHINE = ["chrt", "--rr", "10"];
 const ROLE_TIMEOUT_MS = 20_000;
 
 export type NodeName = "edge-a" | "edge-b";
@@ -33,7 +35,7 @@ export class PairNode {
 
   start(): void {
     const { host, file } = this;
-    this.guardian = host.start("tandem", ["nice", "-n", "-10", process.execPath, main, "run", "-c", file]);
+    this.guardian = host.start("tandem", [...OWN_MACHINE, process.execPath, main, "run", "-c", file]);
   }
 
   logs(): LogLine[] {
@@ -143,20 +145,6 @@ export class Prober {
   }
 }
 
-interface PairAddresses {
-  readonly caller: string;
-  readonly pbx: string;
-}
-
-function toOnePbx({ caller, pbx }: PairAddresses): string {
-  return `groups:
-  phones: { sources: [${caller}/32] }
-  pbx: { targets: ["sip:${pbx}:5060"] }
-routes:
-  - { from: phones, to: pbx }
-`;
-}
-
 export function wallNow(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -170,11 +158,8 @@ export class Pair implements Disposable {
   readonly redisHost: Host;
   redis: Program;
 
-  /**
-   * @param extra lines added to both configurations
-   * @param routing the keys `groups` and `routes`
-   */
-  constructor(extra = "", routing: (addresses: PairAddresses) => string = toOnePbx) {
+  /** @param extra lines added to both configurations */
+  constructor(extra = "") {
     this.lab = new Lab({ networks: ["front", "back"] });
     const both = ["front", "back"];
     const hostA = this.lab.host("edge-a", { number: 1, networks: both });
@@ -185,8 +170,7 @@ export class Pair implements Disposable {
     this.redis = this.startRedis();
     const file = (name: NodeName): string => {
       const path = join(this.lab.directory, `${name}.yaml`);
-      const groups = routing({ caller: this.caller.ip4, pbx: this.pbx.ip4 });
-      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${groups}${extra}`);
+      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${extra}`);
       return path;
     };
     this.a = new PairNode("edge-a", hostA, file("edge-a"));
@@ -215,6 +199,32 @@ export class Pair implements Disposable {
     return this.redisHost.run(["redis-cli", "-h", this.redisHost.ip4, ...args]).trim();
   }
 
+  cdrFile(name: NodeName): string {
+    return join(this.lab.directory, `${name}.cdr`);
+  }
+
+  /** A command of an operator. @returns what it printed, errors too */
+  tandem({ file, host }: PairNode, ...words: string[]): string {
+    const [command = "", ...rest] = words;
+    const isFlag = (word: string): boolean => word.startsWith("--");
+    const argv = [command, ...rest.filter((word) => !isFlag(word)), "-c", file, ...rest.filter(isFlag)];
+    const quoted = [process.execPath, main, ...argv].map((word) => `'${word}'`).join(" ");
+    return host.run(["sh", "-c", `${quoted} 2>&1 || true`]);
+  }
+
+  /** What a node sends on the SIP network while something goes on: SIP, and announcements of the floating IP. */
+  async listenTo({ host }: PairNode, meanwhile: () => Promise<void>): Promise<string[]> {
+    const filter = `arp or (src host ${FLOATING_IP} and udp port 5060)`;
+    const capture = host.start("capture", [
+      ...["tcpdump", "-i", "eth0", "-Q", "out", "-n", "-l", "--immediate-mode", filter],
+    ]);
+    await capture.untilOutput(/listening on/, 5_000);
+    await meanwhile();
+    await capture.stop("SIGINT");
+    const lines = readFileSync(capture.stdoutFile, "utf8").split("\n");
+    return lines.filter((line) => line.includes(FLOATING_IP) && !/ who-has /.test(line) && line !== "");
+  }
+
   /** Both started, `a` active. */
   async start(): Promise<void> {
     await this.redis.untilBound("tcp", 6379);
@@ -223,11 +233,6 @@ export class Pair implements Disposable {
     this.b.start();
     await this.b.untilRole("standby");
     await this.untilReady(this.b);
-  }
-
-  /** Where the node writes its CDRs; there is none before the first. */
-  cdrFile(name: NodeName): string {
-    return join(this.lab.directory, `cdr-${name}.jsonl`);
   }
 
   node(name: NodeName): PairNode {
@@ -284,6 +289,17 @@ redis: { url: "redis://${this.redisHost.ip4}:6379" }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
+groups:
+  phones: { sources: [${this.caller.ip4}/32] }
+  pbx: { targets: ["sip:${this.pbx.ip4}:5060"] }
+  answering: { sources: [], targets: ["sip:${this.pbx.ip4}:5070"] }
+  silent: { sources: [], targets: ["sip:${this.pbx.ip4}:5080"] }
+  declining: { sources: [], targets: ["sip:${this.pbx.ip4}:5090"] }
+routes:
+  - { from: phones, number: ^1, to: pbx }
+  - { from: phones, number: ^2, to: answering }
+  - { from: phones, number: ^3, to: silent }
+  - { from: phones, number: ^4, to: declining }
 `;
   }
 }

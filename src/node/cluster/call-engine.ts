@@ -4,9 +4,10 @@ import type { Config } from "../../config/config.ts";
 import type { AnswerProbe } from "../../proxy/core.ts";
 import type { Journal } from "../../replication/journal.ts";
 import type { Flow } from "../../transport/flow.ts";
+import { openTransports } from "../../transport/transports.ts";
 import { Engine } from "../engine.ts";
 import type { SystemClock } from "../system-clock.ts";
-import { LateTransports } from "./late-transports.ts";
+import { TransportsGate } from "../transports-gate.ts";
 
 export interface CallEnginePorts {
   readonly clock: SystemClock;
@@ -21,17 +22,16 @@ export interface CallEnginePorts {
 
 export interface CallEngine {
   readonly engine: Engine;
-  readonly transports: LateTransports;
+  readonly transports: TransportsGate;
 }
 
 /** @throws CdrFileError, OperatorFileError where files that it needs can't be used */
 export function callEngine(config: Config, ports: CallEnginePorts): CallEngine {
   const { clock, log, journal, answerProbe, mayServe, take } = ports;
-  const transports = new LateTransports({
+  const transports = new TransportsGate({
     listen: config.listen,
-    limits: config.limits,
-    clock,
-    mayServe,
+    open: (listen, handlers) => openTransports(listen, handlers, config.limits, clock),
+    maySend: mayServe,
     handlers: {
       onMessage: take,
       onFailure: (flow, failure) => {

@@ -161,8 +161,7 @@ export class ClusterEdges implements ClusterPorts {
     const open = async (): Promise<boolean> => {
       // A socket can't be bound to an address that is not there yet.
       if (!(await address.whenPresent())) return false;
-      await engine.transports.open();
-      return true;
+      return await engine.transports.open();
     };
     open().then(done, (error: unknown) => {
       log.error(

@@ -102,10 +102,11 @@ class Run {
         world.receive(request("CANCEL"));
         break;
       case "retransmission":
-        if (world.proxy.status().contexts > 0) world.receive(this.invite);
+        // Later than Timer H and L nobody repeats an INVITE (RFC 3261 §17.1.1.2).
+        if (world.now < (this.final()?.at ?? world.now) + 30_000) world.receive(this.invite);
         break;
       case "ack":
-        world.receive(request("ACK"));
+        this.acknowledge();
         break;
       case "time":
         world.pass(event.ms);
@@ -124,14 +125,27 @@ class Run {
     for (let n = 0; n < 8; n++) {
       this.world.pass(40_000);
       this.note();
-      this.world.receive(request("ACK"));
+      this.acknowledge();
     }
     this.note();
   }
 
-  /** What went over the wire: when, where, what. */
+  /** Nobody ACKs what has not come. */
+  private acknowledge(): void {
+    const final = this.final();
+    if (final !== undefined && final.message.status >= 300) this.world.receive(request("ACK"));
+  }
+
+  /** The first final of the INVITE that began it all. */
+  private final(): Sent | undefined {
+    return this.sent.find(
+      ({ message }) => message.status >= 200 && message.cseqMethod === "INVITE" && message.cseqNumber === 1,
+    );
+  }
+
+  /** What went over the wire: when, where, what. Of what is due in one millisecond nobody can say which comes first. */
   get wire(): string[] {
-    return this.sent.map(({ at, to, text }) => `${at} ${to} ${text}`);
+    return this.sent.map(({ at, to, text }) => `${String(at).padStart(9, "0")} ${to} ${text}`).sort();
   }
 
   get cdrs(): object[] {

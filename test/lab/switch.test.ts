@@ -1,0 +1,147 @@
+// A switch by hand, through a real Redis: the active is killed, another engine goes on from its records on the same address.
+// ROUNDS=50 npm run test:lab -- test/lab/switch.test.ts: more of them.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { readCdrs } from "./cdr-lines.ts";
+import { Lab } from "./lab.ts";
+import type { Program } from "./program.ts";
+import { labObstacle } from "./requirements.ts";
+import { type ScenarioName, startCaller, startPbx } from "./sipp.ts";
+import { until } from "./until.ts";
+
+const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
+const REDIS_PORT = 6379;
+/** Begin to end of the calls that are offered. */
+const KINDS = [
+  {
+    name: "talking, then re-INVITE and BYE",
+    scenario: "uac-reinvite",
+    number: "1000",
+    rate: 100,
+    calls: 500,
+  },
+  { name: "ringing, then answered", scenario: "uac-call", number: "1002", rate: 60, calls: 300 },
+] as const;
+/** They ring when the switch comes, and are cancelled after it. */
+const CANCELLED = { scenario: "uac-cancel", number: "1001", rate: 100, calls: 100 } as const;
+const TALK_MS = 3_000;
+const RING_MS = 2_500;
+/** From the first call to the switch: the first have talked by then, the last have not begun. */
+const SWITCH_AFTER_MS = 3_000;
+
+const skip = labObstacle(["sipp"]) || labObstacle(["redis-server"]);
+const program = join(import.meta.dirname, "switch-node.ts");
+
+interface Round {
+  readonly redisToo: boolean;
+}
+
+/** One round; what the callers saw, and the accounts of both nodes. */
+async function round({ redisToo }: Round) {
+  using lab = new Lab();
+  const caller = lab.host("caller", { number: 10 });
+  const edge = lab.host("edge", { number: 2 });
+  const pbx = lab.host("pbx", { number: 11 });
+  const config = (node: string): string => {
+    const file = join(lab.directory, `${node}.yaml`);
+    writeFileSync(
+      file,
+      `
+node: ${node}
+listen: ["udp://${edge.ip4}:5060"]
+identity: { secret: [a-secret-of-the-lab-only] }
+groups:
+  carriers: { sources: [${caller.ip4}] }
+  answering: { sources: [], targets: ["sip:${pbx.ip4}:5060"] }
+  ringing: { sources: [], targets: ["sip:${pbx.ip4}:5061"] }
+  slow: { sources: [], targets: ["sip:${pbx.ip4}:5062"] }
+routes:
+  - { from: carriers, number: "^1000$", to: answering }
+  - { from: carriers, number: "^1001$", to: ringing }
+  - { from: carriers, number: "^1002$", to: slow }
+cdr: { file: ${join(lab.directory, `${node}.jsonl`)} }
+state: { directory: ${join(lab.directory, `${node}-state`)} }
+control: { socket: ${join(lab.directory, `${node}.sock`)} }
+`,
+    );
+    return file;
+  };
+  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5060, pauseMs: 100 });
+  await startPbx(pbx, { scenario: "uas-ring-only", port: 5061 });
+  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5062, pauseMs: RING_MS });
+  const redis = edge.start("redis", [
+    "redis-server",
+    "--port",
+    `${REDIS_PORT}`,
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+  ]);
+  await redis.untilBound("tcp", REDIS_PORT);
+  const start = (node: string, role: string): Program =>
+    edge.start(node, [process.execPath, program, config(node), role, `${REDIS_PORT}`]);
+  const active = start("edge-a", "active");
+  await active.untilOutput(/"msg":"ready"/, 15_000);
+  const standby = start("edge-b", "standby");
+  await standby.untilOutput(/"msg":"warm"/, 15_000);
+  const remote = { address: edge.ip4 };
+  const callers = KINDS.map((kind, index) =>
+    startCaller(caller, { ...kind, remote, talkMs: TALK_MS, port: 5060 + index, patienceMs: 20_000 }),
+  );
+  await wait(SWITCH_AFTER_MS - 1_500);
+  callers.push(
+    startCaller(caller, { ...CANCELLED, remote, talkMs: TALK_MS, port: 5070, patienceMs: 20_000 }),
+  );
+  await wait(1_500);
+  if (redisToo) redis.kill();
+  active.kill();
+  await active.exited;
+  standby.kill("SIGUSR2");
+  const [line] = await standby.untilOutput(/\{[^\n]*"msg":"taken over"[^\n]*/, 10_000);
+  const ends = await Promise.all(callers.map((each) => each.finished()));
+  const files = ["edge-a", "edge-b"].map((node) => join(lab.directory, `${node}.jsonl`));
+  const offered = [...KINDS, CANCELLED].reduce((sum, { calls }) => sum + calls, 0);
+  const accounts = (): Set<string> => new Set(readCdrs(...files).map(({ id }) => id));
+  if (!redisToo)
+    await until("an account of each call", 40_000, () => (accounts().size === offered ? true : null));
+  await standby.stop();
+  const ids = readCdrs(...files).map(({ id }) => id);
+  return { taken: JSON.parse(line) as Taken, ends, ids, offered, output: standby.output() };
+}
+
+interface Taken {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly phases: Readonly<Record<string, number>>;
+}
+
+type Ended = { scenario?: ScenarioName; code: number | null; errors: string };
+
+function allWell(ends: readonly Ended[]): void {
+  for (const { code, errors } of ends) assert.equal(code, 0, errors);
+}
+
+describe("a switch by hand", { skip }, () => {
+  if (skip !== false) return;
+
+  test(`every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`, async (t) => {
+    for (let n = 0; n < ROUNDS; n++) {
+      const { taken, ends, ids, offered } = await round({ redisToo: false });
+      t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
+      allWell(ends);
+      assert.ok((taken.counts["pending"] ?? 0) >= CANCELLED.calls, "those that ring were taken over");
+      assert.equal(new Set(ids).size, offered, "one account a call");
+      t.diagnostic(`${ids.length - offered} accounts twice, with the same id`);
+    }
+  });
+
+  test("with Redis killed just before, every call that was stored goes on", async (t) => {
+    const { taken, ends, ids, offered } = await round({ redisToo: true });
+    t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
+    allWell(ends);
+    t.diagnostic(`${offered - new Set(ids).size} calls without an account`);
+  });
+});
