@@ -14,7 +14,7 @@ const PACKAGES = [
   { name: "keepalived", program: "keepalived", demo: false },
   { name: "knot", program: "knotd", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
-  { name: "redis-server", program: "redis-server", demo: false },
+  { name: "redis-server", program: "redis-server", demo: true },
   { name: "socat", program: "socat", demo: true },
 ];
 

@@ -17,33 +17,24 @@ const COHORTS: readonly { purpose: Purpose; calls: number; scenario: ScenarioNam
 ];
 const COHORT_CALLS_PER_SECOND = 200;
 const NEW_CALLS_PER_SECOND = 100;
-const NEW_CALLS = 700;
-/** How long a call talks or rings: the fault falls into it. */
+const NEW_CALLS = 600;
+/**
+ * How long a call talks or rings: the fault falls into it. No call ends in the last milliseconds before a fault, as its end
+ * may not be stored yet, and its CDR waits then until the successor gives the call up, which takes longer than a demo.
+ */
 const PAUSE_MS = 5_000;
 const UP_WITHIN_MS = 4_000;
 const FIRST_ANSWER_WITHIN_MS = 5_000;
 const ENDED_WITHIN_MS = 14_000;
 const CDRS_WITHIN_MS = 3_000;
 
-/** A port of the PBX for each number. */
-const PBX: Readonly<Record<Purpose, { port: number; scenario: ScenarioName; pauseMs: number }>> = {
-  talk: { port: 5060, scenario: "uas-ring-answer", pauseMs: 0 },
-  fresh: { port: 5061, scenario: "uas-ring-answer", pauseMs: 0 },
-  answer: { port: 5062, scenario: "uas-ring-answer", pauseMs: PAUSE_MS },
-  decline: { port: 5063, scenario: "uas-ring-decline", pauseMs: PAUSE_MS },
-  cancel: { port: 5064, scenario: "uas-ring-only", pauseMs: 0 },
-};
-const PURPOSES = Object.keys(NUMBERS) as Purpose[];
-
-function routing({ caller, pbx }: { caller: string; pbx: string }): string {
-  const groups = PURPOSES.map(
-    (purpose) => `  ${purpose}: { sources: [], targets: ["sip:${pbx}:${PBX[purpose].port}"] }`,
-  );
-  const routes = PURPOSES.map(
-    (purpose) => `  - { from: phones, number: "^${NUMBERS[purpose]}$", to: ${purpose} }`,
-  );
-  return `groups:\n  phones: { sources: [${caller}/32] }\n${groups.join("\n")}\nroutes:\n${routes.join("\n")}\n`;
-}
+/** What the pair's routes send the numbers to. */
+const PBX: readonly { port: number; scenario: ScenarioName; pauseMs: number }[] = [
+  { port: 5060, scenario: "uas-ring-answer", pauseMs: 0 },
+  { port: 5070, scenario: "uas-ring-answer", pauseMs: PAUSE_MS },
+  { port: 5080, scenario: "uas-ring-only", pauseMs: 0 },
+  { port: 5090, scenario: "uas-ring-decline", pauseMs: PAUSE_MS },
+];
 
 interface Fault {
   readonly victim: PairNode;
@@ -71,14 +62,13 @@ class Act {
       b: b.host.ip4,
       pbx: pbx.ip4,
     });
-    for (const { port, scenario, pauseMs } of Object.values(PBX))
-      await startPbx(pbx, { scenario, port, pauseMs });
+    for (const { port, scenario, pauseMs } of PBX) await startPbx(pbx, { scenario, port, pauseMs });
     const startedAt = Date.now();
     await this.#pair.start();
     this.#report.started(Date.now() - startedAt);
     const stopWatching = await watchPackets(this.#pair.lab.switchHost(), {
       interface: "br-front",
-      filter: "udp port 5060 or udp portrange 5061-5064 or udp portrange 6000-6010",
+      filter: "udp port 5060 or udp portrange 5070-5090 or udp portrange 5100-5110",
       onPacket: (packet) => this.#book.add(packet),
     });
     const first = await this.#round(1, { victim: a, survivor: b, kill: "engine" });
@@ -121,7 +111,7 @@ class Act {
       Promise.all(callers.map(({ program }) => program.exited)),
       new Promise((resolve) => setTimeout(resolve, ENDED_WITHIN_MS).unref()),
     ]);
-    const complaints = callers.flatMap((caller) => complaintsOf(caller));
+    const complaints = (await Promise.all(callers.map(complaintsOf))).flat();
     const cdrs = await this.#cdrs(book);
     return { at, talking, ringing, calls: [...book.calls.values()], cdrs, complaints };
   }
@@ -130,12 +120,12 @@ class Act {
     const { caller } = this.#pair;
     const remote = { address: FLOATING_IP };
     const fresh = startCaller(caller, {
-      ...{ scenario: "uac-call", remote, port: 6000, number: NUMBERS.fresh },
-      ...{ calls: NEW_CALLS, rate: NEW_CALLS_PER_SECOND },
+      ...{ scenario: "uac-call", remote, port: 5100, number: NUMBERS.fresh },
+      ...{ calls: NEW_CALLS, rate: NEW_CALLS_PER_SECOND, talkMs: PAUSE_MS },
     });
     const cohorts = COHORTS.map(({ purpose, calls, scenario }, index) =>
       startCaller(caller, {
-        ...{ scenario, remote, port: 6001 + index, number: NUMBERS[purpose] },
+        ...{ scenario, remote, port: 5101 + index, number: NUMBERS[purpose] },
         ...{ calls, rate: COHORT_CALLS_PER_SECOND, talkMs: PAUSE_MS },
       }),
     );
@@ -154,13 +144,14 @@ class Act {
     });
   }
 
-  /** Number of CDRs of each Call-ID, in the files of both nodes. */
+  /** Number of CDRs of each Call-ID, by distinct id, in the files of both nodes. */
   async #cdrs(book: SurvivingCalls): Promise<Map<string, number>> {
     const files = [this.#pair.cdrFile("edge-a"), this.#pair.cdrFile("edge-b")];
     const deadline = Date.now() + CDRS_WITHIN_MS;
     return await until("the CDRs", 3 * CDRS_WITHIN_MS, () => {
       const counts = new Map<string, number>();
-      for (const { callId } of wholeCdrs(...files))
+      // A line whose id was there already is a double that the reader drops (docs/cdr.md).
+      for (const { callId } of new Map(wholeCdrs(...files).map((cdr) => [cdr.id, cdr])).values())
         if (book.calls.has(callId)) counts.set(callId, (counts.get(callId) ?? 0) + 1);
       return counts.size === book.calls.size || Date.now() > deadline ? counts : null;
     });
@@ -189,18 +180,18 @@ function announcedAt(frames: readonly string[], since: number): number | null {
 }
 
 /** The second witness: SIPp's own count. */
-function complaintsOf(caller: Sipp): string[] {
+async function complaintsOf(caller: Sipp): Promise<string[]> {
   const { label } = caller.program;
   if (caller.program.running) {
     caller.program.kill("SIGKILL");
     return [`${label} did not come to its end in time`];
   }
-  const failed = caller.statistics()?.failed ?? -1;
-  return failed === 0 ? [] : [`${label} counts ${failed} failed: ${caller.errors().slice(0, 600)}`];
+  const { code, statistics, errors } = await caller.finished();
+  return code === 0 ? [] : [`${label} counts ${statistics?.failed ?? "no"} failed: ${errors.slice(0, 600)}`];
 }
 
 /** @returns true when no call was lost, and every call has one CDR */
 export async function pairKilled(): Promise<boolean> {
-  using pair = new Pair("", routing);
+  using pair = new Pair("", "invite");
   return await new Act(pair).run();
 }

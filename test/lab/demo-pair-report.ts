@@ -7,7 +7,7 @@ import { type Purpose, type SurvivingCall, wentWell } from "./surviving-calls.ts
 export interface FaultCounts {
   /** Wall time in milliseconds. */
   readonly at: number;
-  /** Up at the fault, new calls that are answered and ended at once aside. */
+  /** Up at the fault, without those of the stream of new calls. */
   readonly talking: readonly SurvivingCall[];
   readonly ringing: readonly SurvivingCall[];
   /** All that were offered around the fault, those two lists included. */
@@ -25,7 +25,7 @@ interface Row {
   readonly good: (call: SurvivingCall) => boolean;
 }
 
-const LABEL_WIDTH = 46;
+const LABEL_WIDTH = 50;
 const CELL_WIDTH = 16;
 const LOST_SHOWN_MAX = 10;
 
@@ -43,8 +43,16 @@ function rowsOf({ at, talking, ringing, calls }: FaultCounts): Row[] {
     { label: "ringing: answered, re-INVITE and BYE after it", all: ringingTo("answer"), good: wentWell },
     { label: "ringing: declined, the ACK reached the PBX", all: ringingTo("decline"), good: wentWell },
     { label: "ringing: cancelled by the caller", all: ringingTo("cancel"), good: wentWell },
-    { label: "new calls before the fault", all: fresh.filter((call) => call.offeredAt < at), good: wentWell },
-    { label: "new calls after the fault", all: fresh.filter((call) => call.offeredAt >= at), good: wentWell },
+    {
+      label: "new calls before the fault, up to their BYE",
+      all: fresh.filter((call) => call.offeredAt < at),
+      good: wentWell,
+    },
+    {
+      label: "new calls after the fault, up to their BYE",
+      all: fresh.filter((call) => call.offeredAt >= at),
+      good: wentWell,
+    },
     { label: "other calls around it", all: calls.filter((call) => !known.has(call)), good: wentWell },
   ];
 }
@@ -138,7 +146,7 @@ export class PairReport {
       );
     }
     this.#row(
-      "calls with exactly one CDR",
+      "calls with exactly one CDR (doubles by id dropped)",
       faults.map(
         ({ calls, cdrs }) =>
           `${calls.filter(({ callId }) => cdrs.get(callId) === 1).length} of ${calls.length}`,

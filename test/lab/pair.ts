@@ -145,31 +145,12 @@ export class Prober {
   }
 }
 
-interface PairAddresses {
-  readonly caller: string;
-  readonly pbx: string;
-}
-
-function toPbxOfEachKind({ caller, pbx }: PairAddresses): string {
-  return `groups:
-  phones: { sources: [${caller}/32] }
-  pbx: { targets: ["sip:${pbx}:5060"] }
-  answering: { sources: [], targets: ["sip:${pbx}:5070"] }
-  silent: { sources: [], targets: ["sip:${pbx}:5080"] }
-  declining: { sources: [], targets: ["sip:${pbx}:5090"] }
-routes:
-  - { from: phones, number: ^1, to: pbx }
-  - { from: phones, number: ^2, to: answering }
-  - { from: phones, number: ^3, to: silent }
-  - { from: phones, number: ^4, to: declining }
-`;
-}
-
 export function wallNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
 export class Pair implements Disposable {
+  readonly #confirm: "off" | "invite";
   readonly lab: Lab;
   readonly a: PairNode;
   readonly b: PairNode;
@@ -180,9 +161,10 @@ export class Pair implements Disposable {
 
   /**
    * @param extra lines added to both configurations
-   * @param routing the keys `groups` and `routes`
+   * @param confirm the key `redis.confirm`
    */
-  constructor(extra = "", routing: (addresses: PairAddresses) => string = toPbxOfEachKind) {
+  constructor(extra = "", confirm: "off" | "invite" = "off") {
+    this.#confirm = confirm;
     this.lab = new Lab({ networks: ["front", "back"] });
     const both = ["front", "back"];
     const hostA = this.lab.host("edge-a", { number: 1, networks: both });
@@ -193,8 +175,7 @@ export class Pair implements Disposable {
     this.redis = this.startRedis();
     const file = (name: NodeName): string => {
       const path = join(this.lab.directory, `${name}.yaml`);
-      const groups = routing({ caller: this.caller.ip4, pbx: this.pbx.ip4 });
-      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${groups}${extra}`);
+      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${extra}`);
       return path;
     };
     this.a = new PairNode("edge-a", hostA, file("edge-a"));
@@ -309,10 +290,21 @@ cluster:
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: [${this.pbx.ip4}]
   bootWait: 1s
-redis: { url: "redis://${this.redisHost.ip4}:6379" }
+redis: { url: "redis://${this.redisHost.ip4}:6379", confirm: "${this.#confirm}" }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
+groups:
+  phones: { sources: [${this.caller.ip4}/32] }
+  pbx: { targets: ["sip:${this.pbx.ip4}:5060"] }
+  answering: { sources: [], targets: ["sip:${this.pbx.ip4}:5070"] }
+  silent: { sources: [], targets: ["sip:${this.pbx.ip4}:5080"] }
+  declining: { sources: [], targets: ["sip:${this.pbx.ip4}:5090"] }
+routes:
+  - { from: phones, number: ^1, to: pbx }
+  - { from: phones, number: ^2, to: answering }
+  - { from: phones, number: ^3, to: silent }
+  - { from: phones, number: ^4, to: declining }
 `;
   }
 }

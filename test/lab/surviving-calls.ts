@@ -5,10 +5,10 @@ import { headerOf, messagesIn, type TracedMessage } from "./sip-trace.ts";
 /** What a call is for, by the number that it calls. */
 export const NUMBERS = {
   talk: "1000",
-  fresh: "2000",
-  answer: "3000",
+  fresh: "1001",
+  answer: "2000",
+  cancel: "3000",
   decline: "4000",
-  cancel: "5000",
 } as const;
 
 export type Purpose = keyof typeof NUMBERS;
