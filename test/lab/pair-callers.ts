@@ -66,6 +66,7 @@ export class Callers {
         scenario,
         port,
         remote,
+        ownMachine,
         calls,
         rate: calls,
         talkMs: pauseMs,
