@@ -144,7 +144,7 @@ describe("a takeover", () => {
       assert.ok(kinds.includes(kind), kind);
   });
 
-  test("serves when address, sockets, journal and epoch are there, in any order; each phase is timed", () => {
+  test("by Redis serves when address, sockets and journal are there, in any order, the disk beside it; each phase is timed", () => {
     const bench = takingOver();
     bench.taken();
     bench.now += 5;
@@ -159,8 +159,14 @@ describe("a takeover", () => {
     const records = bench.records().filter(({ what }) => what === "takeover");
     assert.deepEqual(
       records.map(({ phases }) => phases),
-      [{ lease: 2, epoch: 7, sockets: 7, journal: 22, address: 23, total: 23 }],
+      [{ lease: 2, sockets: 7, journal: 22, address: 23, total: 23 }],
     );
+  });
+
+  test("a process that is told to end offers its place to the peer that is ready, and serves until then", () => {
+    const bench = active();
+    bench.feed({ kind: "leave" });
+    assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
   });
 
   test("announces with the address, arms the calls and verifies when it serves", () => {
