@@ -1,4 +1,4 @@
-/** The command line: `tandem run`, `tandem reload`, `tandem resolve`, `tandem config check`, `tandem config schema`. */
+/** The command line: `tandem run`, `reload`, `targets`, `resolve`, `config check`, `config schema`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";

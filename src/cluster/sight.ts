@@ -148,7 +148,8 @@ export function evidence(s: NodeState, now: number): Evidence {
       ttlMs: settings.leaseTtlMs,
       moved: now - lease.movedAt < settings.leaseTtlMs,
     }),
-    leaseIsOurs: record?.holder === settings.node,
+    // A record that is older than an epoch that we know of is not the last word (Redis came back old).
+    leaseIsOurs: record?.holder === settings.node && record.epoch >= s.epochSeen,
     redis: redisHealth(s, now),
     probe: freshProbe(s, now),
     front: s.own.front,

@@ -11,12 +11,17 @@ import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
 import { runClusterNode } from "./cluster/run-cluster-node.ts";
 import { Engine } from "./engine.ts";
+import { rehearse } from "./rehearsal.ts";
 import { installReload } from "./reload.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
+/** Milliseconds of processor time for the rehearsal. By its end most of what carries a call is compiled (docs/performance.md). */
+const REHEARSAL_MS = 800;
+/** Set to "off" by tests that start many nodes. */
+const REHEARSAL_VARIABLE = "TANDEM_REHEARSAL";
 
 /**
  * Runs a node until SIGTERM or SIGINT: alone in this process, or as the engine of a cluster under a guardian, which this process then is.
@@ -24,9 +29,15 @@ const COUNTERS_LOG_MS = 60_000;
  * @throws ListenError, CdrFileError, ControlError where what it needs can't be opened; nothing is left open then
  */
 export async function runNode(config: Config, options: { file: string }): Promise<void> {
+  if (config.cluster !== null && process.env[GUARDIAN_VARIABLE] !== "1") {
+    await guard(config);
+    return;
+  }
+  // Before anything is open: a node that starts as the standby is warm when it takes over.
+  if (process.env[REHEARSAL_VARIABLE] !== "off")
+    await rehearse({ budgetMs: REHEARSAL_MS, usedMs: timeUsed() });
   if (config.cluster === null) await runAlone(config, options);
-  else if (process.env[GUARDIAN_VARIABLE] === "1") await runClusterNode(config, options);
-  else await guard(config);
+  else await runClusterNode(config, options);
 }
 
 /** This process stays small: it starts itself once more as the engine, and watches it. */
@@ -89,4 +100,14 @@ async function runAlone(config: Config, options: { file: string }): Promise<void
     for (const step of undo.reverse()) step();
     throw error;
   }
+}
+
+/** Milliseconds of processor time from now on, that of V8's threads included; on a busy machine half of the time that has passed. */
+function timeUsed(): () => number {
+  const begun = process.cpuUsage();
+  const since = performance.now();
+  return () => {
+    const { user, system } = process.cpuUsage(begun);
+    return Math.max((user + system) / 1_000, (performance.now() - since) / 2);
+  };
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../sip/timer/clock.ts";
 import { TimerEntry, TimerWheel } from "../sip/timer/timer-wheel.ts";
 
 /** How late a timer may fire. T1 is 500 ms: 10 ms are 2% of it, and a hundred wake-ups a second cost nothing. */
-const TICK_MS = 10;
+export const TICK_MS = 10;
 
 /** Monotonic milliseconds. */
 function monotonicMs(): number {

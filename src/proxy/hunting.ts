@@ -18,6 +18,7 @@ import {
   type ResponseContext,
 } from "./response-context.ts";
 import { concluded, ownResponse, respond } from "./server-side.ts";
+import { isOurOwn } from "./target-watch.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** Above it a request is not sent over UDP where the target has TCP (§18.1.1: 200 bytes below an MTU of 1500). */
@@ -251,8 +252,7 @@ export function onRefused(core: Core, context: ResponseContext, branch: Branch, 
  */
 function tellWatch(core: Core, branch: Branch, loss: FinalResponse): void {
   const { target } = branch.hop;
-  if (target === null || isTriedByTcp(branch)) return;
-  if (loss.reason === "too-large" || loss.reason === "no-listener") return;
+  if (target === null || isTriedByTcp(branch) || isOurOwn(loss.reason, branch.hop.flow)) return;
   // The silence that noAnswerAfter has ended was told then.
   const isTold = branch.invite !== null && branch.noAnswerAt === NEVER;
   if (loss.status !== 408) core.watch.failed(target.id, loss.reason, core.now);

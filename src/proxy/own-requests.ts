@@ -13,7 +13,7 @@ import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
-/** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
+/** How many of the proxy's own requests may run at once, beside probes; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
 /** An answer that comes so long after the time-out is still told, as late. */
 const LATE_ANSWER_MS = 5_000;
@@ -37,9 +37,9 @@ export function sendOwn(
 ): void {
   const key = ownKey(own.branch, own.method);
   if (core.own.has(key)) return;
-  if (core.own.size >= OWN_REQUESTS_MAX) {
+  // Probes are as many as there are targets, and one that was not sent would tell against its target.
+  if (asked === undefined && core.own.size >= OWN_REQUESTS_MAX) {
     core.counters.add("own.over-limit");
-    asked?.ended({ kind: "failed", failure: "too many requests of our own" });
     return;
   }
   const reliable = isReliable(own.flow);

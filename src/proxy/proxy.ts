@@ -28,7 +28,7 @@ import { type Refusal, refusal } from "./refusal.ts";
 import { RefusedLately } from "./refused-lately.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { restoreContext, type StoredContext } from "./restoring.ts";
-import type { TargetWatch } from "./target-watch.ts";
+import { isOurOwn, type TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
 const UDP_PAYLOAD_MAX = 65_507;
@@ -138,7 +138,7 @@ export class SipProxy {
     const { core } = this;
     core.now = this.now();
     core.counters.add(`transport.${failure}`);
-    onProbeFailure(core, placeOf(flow), failure);
+    if (!isOurOwn(failure, flow)) onProbeFailure(core, placeOf(flow), failure);
     const branches = core.unanswered.get(placeOf(flow));
     if (branches === undefined) return;
     for (const branch of [...branches]) {

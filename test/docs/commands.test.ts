@@ -124,15 +124,23 @@ describe("commands that are run here", { concurrency: 3 }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  test("npm start: the example serves, and SIGTERM ends it", async () => {
-    const file = join(folder, "edge.yaml");
-    const port = await freePort();
-    const control = `control: { socket: ${join(folder, "edge.sock")} }\n`; // not where a node of this machine may have its own
-    await writeFile(file, readPage(EXAMPLE).text.replaceAll("127.0.0.1:5060", `127.0.0.1:${port}`) + control);
-    const { output } = await run(`npm start -- -c ${file}`, { until: '"msg":"ready"' });
-    assert.match(output, /"msg":"ready"/);
-    assert.match(output, /"msg":"stopped"/);
-  });
+  for (const [index, { path, text }] of configs.entries()) {
+    test(`npm start: ${path} serves, and SIGTERM ends it`, async () => {
+      const stem = join(folder, `edge-${index}`);
+      const file = `${stem}.yaml`;
+      const port = await freePort();
+      // Not where a node of this machine may have its own.
+      const own = `control: { socket: ${stem}.sock }\nstate: { directory: ${stem}-state }\n`;
+      const here = text
+        .replaceAll("127.0.0.1:5060", `127.0.0.1:${port}`)
+        .replace(/(?<=cdr: \{ file: )\S+/, `${stem}.jsonl`);
+      await writeFile(file, here + own);
+      const { output } = await run(`npm start -- -c ${file}`, { until: '"msg":"ready"' });
+      assert.match(output, /"msg":"ready"/);
+      assert.match(output, /"msg":"stopped"/);
+      assert.doesNotMatch(output, /"level":[56]0/);
+    });
+  }
 
   test("tandem run: a file with a mistake starts nothing, exit code 2", async () => {
     const file = join(folder, "mistake.yaml");

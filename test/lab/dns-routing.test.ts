@@ -133,7 +133,7 @@ log: { level: info }
   const sharesOf = LONG ? 10_000 : 1_000;
   const within = LONG ? 0.02 : 0.06; // four standard deviations of 1,000 draws
   test(`SRV weights 70, 20, 10: shares of ${sharesOf} calls within ${100 * within} points`, async (t) => {
-    const loaded = await load({ number: "2000", calls: sharesOf, rate: LONG ? 500 : 200 });
+    const loaded = await load({ number: "2000", calls: sharesOf, rate: 200 });
     answeredAll(loaded, sharesOf);
     const got = pbxs.map(
       ({ ip4 }) => loaded.calls.filter((call) => tries(call)[0] === ip4).length / sharesOf,
@@ -157,7 +157,7 @@ log: { level: info }
 
   test("SRV priorities 10, 20, 30: 10 dies, then 20, 10 is back: calls follow, tried by priority", async (t) => {
     const rate = 50;
-    const seconds = 16;
+    const seconds = 12;
     const at = { firstDied: 0, secondDied: 0, firstBack: 0 };
     const kill = (host: Host): number => {
       running.get(host)?.program.kill("SIGKILL");
@@ -168,11 +168,11 @@ log: { level: info }
       calls: rate * seconds,
       rate,
       meanwhile: async () => {
-        await delay(2_000);
+        await delay(1_000);
         at.firstDied = kill(one);
-        await delay(4_000);
+        await delay(3_000);
         at.secondDied = kill(two);
-        await delay(4_000);
+        await delay(3_500);
         running.set(one, await startPbx(one, { scenario: "uas-answer" }));
         at.firstBack = Date.now();
       },

@@ -18,7 +18,7 @@ const ROLE_TIMEOUT_MS = 20_000;
 export type NodeName = "edge-a" | "edge-b";
 
 /** A line of a node's or its guardian's log. */
-type LogLine = Readonly<Record<string, unknown>>;
+export type LogLine = Readonly<Record<string, unknown>>;
 
 /** One of the two, with its guardian. */
 export class PairNode {
@@ -145,6 +145,26 @@ export class Prober {
   }
 }
 
+interface PairAddresses {
+  readonly caller: string;
+  readonly pbx: string;
+}
+
+function toPbxOfEachKind({ caller, pbx }: PairAddresses): string {
+  return `groups:
+  phones: { sources: [${caller}/32] }
+  pbx: { targets: ["sip:${pbx}:5060"] }
+  answering: { sources: [], targets: ["sip:${pbx}:5070"] }
+  silent: { sources: [], targets: ["sip:${pbx}:5080"] }
+  declining: { sources: [], targets: ["sip:${pbx}:5090"] }
+routes:
+  - { from: phones, number: ^1, to: pbx }
+  - { from: phones, number: ^2, to: answering }
+  - { from: phones, number: ^3, to: silent }
+  - { from: phones, number: ^4, to: declining }
+`;
+}
+
 export function wallNow(): number {
   return performance.timeOrigin + performance.now();
 }
@@ -158,8 +178,11 @@ export class Pair implements Disposable {
   readonly redisHost: Host;
   redis: Program;
 
-  /** @param extra lines added to both configurations */
-  constructor(extra = "") {
+  /**
+   * @param extra lines added to both configurations
+   * @param routing the keys `groups` and `routes`
+   */
+  constructor(extra = "", routing: (addresses: PairAddresses) => string = toPbxOfEachKind) {
     this.lab = new Lab({ networks: ["front", "back"] });
     const both = ["front", "back"];
     const hostA = this.lab.host("edge-a", { number: 1, networks: both });
@@ -170,7 +193,8 @@ export class Pair implements Disposable {
     this.redis = this.startRedis();
     const file = (name: NodeName): string => {
       const path = join(this.lab.directory, `${name}.yaml`);
-      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${extra}`);
+      const groups = routing({ caller: this.caller.ip4, pbx: this.pbx.ip4 });
+      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${groups}${extra}`);
       return path;
     };
     this.a = new PairNode("edge-a", hostA, file("edge-a"));
@@ -289,17 +313,6 @@ redis: { url: "redis://${this.redisHost.ip4}:6379" }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
-groups:
-  phones: { sources: [${this.caller.ip4}/32] }
-  pbx: { targets: ["sip:${this.pbx.ip4}:5060"] }
-  answering: { sources: [], targets: ["sip:${this.pbx.ip4}:5070"] }
-  silent: { sources: [], targets: ["sip:${this.pbx.ip4}:5080"] }
-  declining: { sources: [], targets: ["sip:${this.pbx.ip4}:5090"] }
-routes:
-  - { from: phones, number: ^1, to: pbx }
-  - { from: phones, number: ^2, to: answering }
-  - { from: phones, number: ^3, to: silent }
-  - { from: phones, number: ^4, to: declining }
 `;
   }
 }

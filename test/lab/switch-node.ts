@@ -4,10 +4,9 @@ import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { Engine } from "../../src/node/engine.ts";
+import { rehearse } from "../../src/node/rehearsal.ts";
 import { SystemClock } from "../../src/node/system-clock.ts";
 import { TransportsGate } from "../../src/node/transports-gate.ts";
-import { warmUp } from "../../src/node/warm-up.ts";
-import { Identity } from "../../src/proxy/identity.ts";
 import { JournalWriter } from "../../src/replication/journal-writer.ts";
 import { keyspaceOf } from "../../src/replication/keyspace.ts";
 import { RedisConnection } from "../../src/replication/redis-connection.ts";
@@ -20,6 +19,8 @@ import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import type { TransportHandlers } from "../../src/transport/flow.ts";
 import { openTransports } from "../../src/transport/transports.ts";
 
+/** Of processor time. */
+const REHEARSAL_MS = 800;
 const [file = "", role = "", port = ""] = process.argv.slice(2);
 const FLUSH_MS = 5;
 const STATE_MS = 20;
@@ -64,7 +65,7 @@ const gate = new TransportsGate({
 });
 const engine: Engine = new Engine(config, { transports: gate, clock, log, journal: writer });
 await engine.begin();
-log.info(warmUp(new Identity(config.listen, [])), "warmed up");
+await rehearse({ budgetMs: REHEARSAL_MS, usedMs: () => process.cpuUsage().user / 1_000 });
 
 if (role === "active") {
   writer.serve({ epoch: 1, position: null });

@@ -13,7 +13,7 @@ import {
   stopBench,
   type WindowFigures,
 } from "./measure.ts";
-import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
+import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 const RATE = 1_000;
 /** V8 compiles for some twelve seconds of a thousand calls each: what is measured before is its compiler, too. */

@@ -16,6 +16,8 @@ export type HostState = "running" | "frozen" | "suspended" | "down";
 /** A life of the engine. */
 export interface Engine {
   readonly boot: string;
+  /** Milliseconds of the world. */
+  readonly startedAt: number;
   readonly node: ClusterNode;
   readonly calls: ReplicatedCalls;
   socketsOpen: boolean;

@@ -109,6 +109,7 @@ export class SimulatedNode implements Neighbour {
     const calls = new CallsModel({ backwards: world.plant === "journal out of order" });
     this.engine = {
       boot,
+      startedAt: world.now,
       node,
       calls,
       socketsOpen: false,

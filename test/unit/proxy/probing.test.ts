@@ -91,6 +91,15 @@ describe("a probe", () => {
     assert.ok(world.idle);
   });
 
+  for (const failure of ["too-large", "overflow"] as const) {
+    test(`${failure}, of whatever was sent to it over UDP: ours, and the probe goes on`, () => {
+      const { world, results } = probed();
+      world.fail(pbx(1), failure);
+      assert.deepEqual(results, []);
+      assert.deepEqual(outline(world.pass(999)), ["OPTIONS pbx1"]);
+    });
+  }
+
   test("without a listener for it: told so", () => {
     const { results } = probed({ transport: "tcp", address: "2001:db8::11" });
     assert.deepEqual(results, [{ kind: "failed", failure: "no-listener" }]);
@@ -127,6 +136,18 @@ describe("what calls say of targets", () => {
     world.invite();
     world.fail(pbx(1));
     assert.deepEqual(world.watched, [`${first} refused`]);
+  });
+
+  test("no room in our own kernel for a datagram: the next target is tried, and nothing told", () => {
+    const world = new ProxyWorld();
+    assert.deepEqual(outline(world.fail(world.invite().flow, "overflow")), ["INVITE pbx2"]);
+    assert.deepEqual(world.watched, []);
+  });
+
+  test("a connection that takes no more is the target's", () => {
+    const world = new ProxyWorld(WORLD_CONFIG.replaceAll("transport=udp", "transport=tcp"));
+    world.fail(world.invite().flow, "overflow");
+    assert.deepEqual(world.watched, ["tcp:10.1.0.11:5060 overflow"]);
   });
 
   test("only a 100 and then nothing is no silence of the target", () => {

@@ -1,0 +1,43 @@
+// One round: a pair started anew, calls through it, a fault, and what became of them.
+import { firstAnswerMs, longestGapMs } from "./first-answer.ts";
+import { startKamailioPair } from "./kamailio-pair.ts";
+import { FaultLoad, type LoadSize, type Outcome } from "./load.ts";
+import type { FaultKind, PairName, StartPair } from "./pair-under-test.ts";
+import { startTandemPair } from "./tandem-pair.ts";
+
+export interface Round {
+  pair: PairName;
+  fault: FaultKind;
+  /** Fault to the first new call answered, milliseconds; of a switchover the longest time without an answer. NaN: none came. */
+  outageMs: number;
+  outcome: Outcome;
+}
+
+const START: Readonly<Record<PairName, StartPair>> = {
+  kamailio: startKamailioPair,
+  tandem: startTandemPair,
+};
+
+/** A round that says nothing of the pair, as it did not serve by its first node when the fault came. */
+export interface SpoiltRound {
+  spoilt: string;
+  /** What the pair's programs have written. */
+  output: string;
+}
+
+export async function playRound(
+  pair: PairName,
+  fault: FaultKind,
+  size: LoadSize,
+): Promise<Round | SpoiltRound> {
+  const load = new FaultLoad(size);
+  using started = await START[pair]((parties) => load.prepare(parties));
+  await load.begin();
+  if (!started.stands())
+    return { spoilt: "its first node had lost the address before the fault", output: started.output() };
+  const at = await started.fault(fault);
+  const outcome = await load.end();
+  const outage = fault === "switchover" ? longestGapMs : firstAnswerMs;
+  if (outcome.newCalls.done === 0) return { spoilt: "it served no call at all", output: started.output() };
+  return { pair, fault, outageMs: outage(load.shortMessages(), at), outcome };
+}
