@@ -50,10 +50,10 @@ export class Callers {
 
   /** The PBX's side, once. */
   static async answer({ pbx }: Pair): Promise<void> {
-    await startPbx(pbx, { scenario: "uas-ring-answer" });
-    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS });
-    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080 });
-    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS });
+    await startPbx(pbx, { scenario: "uas-ring-answer", ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS, ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080, ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS, ownMachine: true });
   }
 
   /** All calls are set up when it resolves. */
@@ -61,10 +61,12 @@ export class Callers {
     const running = KINDS.map((kind) => {
       const { scenario, port, calls, pauseMs, number } = kind;
       const remote = { address: FLOATING_IP };
+      const ownMachine = true;
       const options = {
         scenario,
         port,
         remote,
+        ownMachine,
         calls,
         rate: calls,
         talkMs: pauseMs,

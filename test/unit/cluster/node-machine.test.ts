@@ -162,6 +162,12 @@ describe("a takeover", () => {
     );
   });
 
+  test("a process that is told to end offers its place to the peer that is ready, and serves until then", () => {
+    const bench = active();
+    bench.feed({ kind: "leave" });
+    assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
+  });
+
   test("announces with the address, arms the calls and verifies when it serves", () => {
     const bench = active();
     const kinds = bench.kinds();
