@@ -55,6 +55,7 @@ export class Engine {
   /** What was taken over and does not run yet. */
   #restored: Restored | null = null;
   #retryAfterS: number;
+  #overload: Config["overload"];
 
   /** @throws CdrFileError, OperatorFileError where files that it needs can't be used */
   constructor(config: Config, edges: Edges) {
@@ -62,6 +63,7 @@ export class Engine {
     this.#config = config;
     this.#edges = edges;
     this.#retryAfterS = config.overload.retryAfterS;
+    this.#overload = config.overload;
     this.cdrs = cdrFileOf(config, edges);
     this.#journal = new NodeJournal(edges.journal, edges.confirm ?? "off");
     this.calls = new CallTable({
@@ -96,7 +98,10 @@ export class Engine {
     });
     this.overload = new OverloadWatch(config.overload, {
       listeners: transports.listeners,
-      receiveBufferBytes: transports.receiveBufferBytes,
+      // Of a standby's sockets it is known when they are open.
+      get receiveBufferBytes(): number {
+        return transports.receiveBufferBytes;
+      },
       shed: (share) => this.proxy.shed(share, this.#retryAfterS),
       log,
     });
@@ -131,6 +136,7 @@ export class Engine {
 
   /** This node serves from now on: its timers run, its targets are probed, accounts that are missing are written. */
   serve(): void {
+    this.overload.configure(this.#overload);
     this.targets.serve();
     this.#restored?.arm();
     this.#restored = null;
@@ -167,6 +173,7 @@ export class Engine {
 
   #follow(to: Config, { router, identity }: RunningParts): void {
     this.targets.follow({ config: to, router, identity });
+    this.#overload = to.overload;
     this.overload.configure(to.overload);
     this.#retryAfterS = to.overload.retryAfterS;
   }

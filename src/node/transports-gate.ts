@@ -19,9 +19,6 @@ export interface GateOptions {
   readonly maySend?: () => boolean;
 }
 
-/** What the kernel is sure to give; the real figure is known once sockets are open. */
-const RECEIVE_BUFFER_BYTES = 212_992;
-
 export class TransportsGate implements Transports {
   readonly listeners: readonly ListenerAddress[];
   private readonly options: GateOptions;
@@ -46,8 +43,9 @@ export class TransportsGate implements Transports {
     return this.inner?.warnings ?? [];
   }
 
+  /** Infinity while there are none. */
   get receiveBufferBytes(): number {
-    return this.inner?.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
+    return this.inner?.receiveBufferBytes ?? Number.POSITIVE_INFINITY;
   }
 
   get counters(): Readonly<Record<string, number>> {

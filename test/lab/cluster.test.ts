@@ -90,12 +90,14 @@ describe("a pair of nodes", { skip }, () => {
         const calls = await begin();
         const at = wallNow();
         const heal = make(active);
-        const took = await prober.firstAnswerAfter(at);
         await standby.untilRole("active");
+        await prober.firstAnswerAfter(wallNow());
+        // From the last answer before the fault took effect: a command that makes it takes its time.
+        const took = prober.longestGap(at - 100);
         const told = await calls.finish();
         heal();
         await pair.untilReady(active);
-        context.diagnostic(`first new call answered after ${Math.round(took)} ms; ${told}`);
+        context.diagnostic(`no new call answered for ${Math.round(took)} ms; ${told}`);
         assert.ok(took < boundMs + SLACK_MS, `${took} ms`);
         assert.equal(active.hasAddress, false);
       }
@@ -145,7 +147,7 @@ describe("a pair of nodes", { skip }, () => {
     const { active, standby } = pair;
     // The heartbeats alone: their port is closed on the way in.
     const rule =
-      "table inet lab_heartbeat { chain faults { type filter hook input priority 0; udp dport 7060 drop; } }";
+      "table inet lab_heartbeat {\n chain faults {\n type filter hook input priority 0\n udp dport 7060 drop\n }\n}\n";
     standby.host.run(["nft", "-f", "-"], rule);
     await until("the standby to complain", 5_000, () =>
       standby.logs().some(({ row }) => row === "lost, renewed, active answers") ? true : null,
@@ -154,6 +156,15 @@ describe("a pair of nodes", { skip }, () => {
     assert.deepEqual([active.role, standby.role], ["active", "standby"]);
     standby.host.run(["nft", "delete", "table", "inet", "lab_heartbeat"]);
     await delay(500);
+  });
+
+  test("the history has the takeovers, with their phases, from both nodes", () => {
+    const { entries } = JSON.parse(pair.tandem(pair.active, "history", "--json")) as {
+      entries: { what: string; node: string; phases: Record<string, number> | null }[];
+    };
+    const takeovers = entries.filter(({ what, phases }) => what === "takeover" && phases !== null);
+    assert.ok(takeovers.length > round, `${takeovers.length}`);
+    assert.deepEqual([...new Set(takeovers.map(({ node }) => node))].sort(), ["edge-a", "edge-b"]);
   });
 
   test("Redis is killed and comes back empty: nothing is switched, no call is refused", async (context) => {
@@ -186,15 +197,6 @@ describe("a pair of nodes", { skip }, () => {
     assert.match(pair.tandem(standby, "status"), /maintenance/);
     assert.match(pair.tandem(active, "maintenance", "off"), /maintenance off/);
     await active.untilRole("standby");
-  });
-
-  test("the history has the takeovers, with their phases, from both nodes", () => {
-    const { entries } = JSON.parse(pair.tandem(pair.active, "history", "--json")) as {
-      entries: { what: string; node: string; phases: Record<string, number> | null }[];
-    };
-    const takeovers = entries.filter(({ what, phases }) => what === "takeover" && phases !== null);
-    assert.ok(takeovers.length >= FAULTS.length, `${takeovers.length}`);
-    assert.deepEqual([...new Set(takeovers.map(({ node }) => node))].sort(), ["edge-a", "edge-b"]);
   });
 
   test("every call has exactly one record", async () => {

@@ -25,20 +25,20 @@ const KINDS: readonly Kind[] = [
     name: "talking",
     number: "1001",
     scenario: "uac-reinvite",
-    port: 6_001,
+    port: 5_201,
     calls: TALKING,
     pauseMs: PAUSE_MS,
   },
-  { name: "answered", number: "2000", scenario: "uac-call", port: 6_002, calls: RINGING, pauseMs: 0 },
+  { name: "answered", number: "2000", scenario: "uac-call", port: 5_202, calls: RINGING, pauseMs: 0 },
   {
     name: "cancelled",
     number: "3000",
     scenario: "uac-cancel",
-    port: 6_003,
+    port: 5_203,
     calls: RINGING,
     pauseMs: PAUSE_MS,
   },
-  { name: "declined", number: "4000", scenario: "uac-declined", port: 6_004, calls: RINGING, pauseMs: 0 },
+  { name: "declined", number: "4000", scenario: "uac-declined", port: 5_204, calls: RINGING, pauseMs: 0 },
 ];
 
 export class Callers {
@@ -50,10 +50,10 @@ export class Callers {
 
   /** The PBX's side, once. */
   static async answer({ pbx }: Pair): Promise<void> {
-    await startPbx(pbx, { scenario: "uas-ring-answer" });
-    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS });
-    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080 });
-    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS });
+    await startPbx(pbx, { scenario: "uas-ring-answer", ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS, ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080, ownMachine: true });
+    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS, ownMachine: true });
   }
 
   /** All calls are set up when it resolves. */
@@ -61,6 +61,7 @@ export class Callers {
     const running = KINDS.map((kind) => {
       const { scenario, port, calls, pauseMs, number } = kind;
       const remote = { address: FLOATING_IP };
+      const ownMachine = true;
       const options = {
         scenario,
         port,

@@ -6,6 +6,8 @@ import { loadConfig } from "../../src/config/load-config.ts";
 import { Engine } from "../../src/node/engine.ts";
 import { SystemClock } from "../../src/node/system-clock.ts";
 import { TransportsGate } from "../../src/node/transports-gate.ts";
+import { warmUp } from "../../src/node/warm-up.ts";
+import { Identity } from "../../src/proxy/identity.ts";
 import { JournalWriter } from "../../src/replication/journal-writer.ts";
 import { keyspaceOf } from "../../src/replication/keyspace.ts";
 import { RedisConnection } from "../../src/replication/redis-connection.ts";
@@ -62,6 +64,7 @@ const gate = new TransportsGate({
 });
 const engine: Engine = new Engine(config, { transports: gate, clock, log, journal: writer });
 await engine.begin();
+log.info(warmUp(new Identity(config.listen, [])), "warmed up");
 
 if (role === "active") {
   writer.serve({ epoch: 1, position: null });

@@ -1,5 +1,5 @@
 // A switch by hand, through a real Redis: the active is killed, another engine goes on from its records on the same address.
-// ROUNDS=50 npm run test:lab -- test/lab/switch.test.ts: more of them.
+// RATE=200 ROUNDS=50 npm run test:lab -- test/lab/switch.test.ts: more of them.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,24 +9,20 @@ import { readCdrs } from "./cdr-lines.ts";
 import { Lab } from "./lab.ts";
 import type { Program } from "./program.ts";
 import { labObstacle } from "./requirements.ts";
-import { type ScenarioName, startCaller, startPbx } from "./sipp.ts";
+import { type Sipp, startCaller, startPbx } from "./sipp.ts";
 import { until } from "./until.ts";
 
+/** Calls a second in all. */
+const RATE = Number(process.env["RATE"] ?? 80);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
 const REDIS_PORT = 6379;
-/** Begin to end of the calls that are offered. */
+/** Offered for five seconds. */
 const KINDS = [
-  {
-    name: "talking, then re-INVITE and BYE",
-    scenario: "uac-reinvite",
-    number: "1000",
-    rate: 100,
-    calls: 500,
-  },
-  { name: "ringing, then answered", scenario: "uac-call", number: "1002", rate: 60, calls: 300 },
+  { scenario: "uac-reinvite", number: "1000", rate: RATE * 0.6, calls: RATE * 3 },
+  { scenario: "uac-call", number: "1002", rate: RATE * 0.4, calls: RATE * 2 },
 ] as const;
 /** They ring when the switch comes, and are cancelled after it. */
-const CANCELLED = { scenario: "uac-cancel", number: "1001", rate: 100, calls: 100 } as const;
+const CANCELLED = { scenario: "uac-cancel", number: "1001", rate: RATE, calls: RATE } as const;
 const TALK_MS = 3_000;
 const RING_MS = 2_500;
 /** From the first call to the switch: the first have talked by then, the last have not begun. */
@@ -62,6 +58,8 @@ routes:
   - { from: carriers, number: "^1000$", to: answering }
   - { from: carriers, number: "^1001$", to: ringing }
   - { from: carriers, number: "^1002$", to: slow }
+# The machine is shared with callers and PBXs: a call that is refused for its sake shows nothing of the switch.
+overload: { loopDelay: 10s, queueBytes: 67108864 }
 cdr: { file: ${join(lab.directory, `${node}.jsonl`)} }
 state: { directory: ${join(lab.directory, `${node}-state`)} }
 control: { socket: ${join(lab.directory, `${node}.sock`)} }
@@ -83,11 +81,11 @@ control: { socket: ${join(lab.directory, `${node}.sock`)} }
   ]);
   await redis.untilBound("tcp", REDIS_PORT);
   const start = (node: string, role: string): Program =>
-    edge.start(node, [process.execPath, program, config(node), role, `${REDIS_PORT}`]);
+    edge.start(node, ["nice", "-n", "-15", process.execPath, program, config(node), role, `${REDIS_PORT}`]);
   const active = start("edge-a", "active");
-  await active.untilOutput(/"msg":"ready"/, 15_000);
+  await active.untilOutput(/"msg":"ready"/, 60_000);
   const standby = start("edge-b", "standby");
-  await standby.untilOutput(/"msg":"warm"/, 15_000);
+  await standby.untilOutput(/"msg":"warm"/, 60_000);
   const remote = { address: edge.ip4 };
   const callers = KINDS.map((kind, index) =>
     startCaller(caller, { ...kind, remote, talkMs: TALK_MS, port: 5060 + index, patienceMs: 20_000 }),
@@ -103,6 +101,7 @@ control: { socket: ${join(lab.directory, `${node}.sock`)} }
   standby.kill("SIGUSR2");
   const [line] = await standby.untilOutput(/\{[^\n]*"msg":"taken over"[^\n]*/, 10_000);
   const ends = await Promise.all(callers.map((each) => each.finished()));
+  allWell(ends);
   const files = ["edge-a", "edge-b"].map((node) => join(lab.directory, `${node}.jsonl`));
   const offered = [...KINDS, CANCELLED].reduce((sum, { calls }) => sum + calls, 0);
   const accounts = (): Set<string> => new Set(readCdrs(...files).map(({ id }) => id));
@@ -110,7 +109,7 @@ control: { socket: ${join(lab.directory, `${node}.sock`)} }
     await until("an account of each call", 40_000, () => (accounts().size === offered ? true : null));
   await standby.stop();
   const ids = readCdrs(...files).map(({ id }) => id);
-  return { taken: JSON.parse(line) as Taken, ends, ids, offered, output: standby.output() };
+  return { taken: JSON.parse(line) as Taken, ids, offered };
 }
 
 interface Taken {
@@ -118,10 +117,8 @@ interface Taken {
   readonly phases: Readonly<Record<string, number>>;
 }
 
-type Ended = { scenario?: ScenarioName; code: number | null; errors: string };
-
-function allWell(ends: readonly Ended[]): void {
-  for (const { code, errors } of ends) assert.equal(code, 0, errors);
+function allWell(ends: readonly Awaited<ReturnType<Sipp["finished"]>>[]): void {
+  for (const { code, errors, statistics } of ends) assert.equal(code, 0, JSON.stringify(statistics) + errors);
 }
 
 describe("a switch by hand", { skip }, () => {
@@ -129,9 +126,8 @@ describe("a switch by hand", { skip }, () => {
 
   test(`every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`, async (t) => {
     for (let n = 0; n < ROUNDS; n++) {
-      const { taken, ends, ids, offered } = await round({ redisToo: false });
+      const { taken, ids, offered } = await round({ redisToo: false });
       t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
-      allWell(ends);
       assert.ok((taken.counts["pending"] ?? 0) >= CANCELLED.calls, "those that ring were taken over");
       assert.equal(new Set(ids).size, offered, "one account a call");
       t.diagnostic(`${ids.length - offered} accounts twice, with the same id`);
@@ -139,9 +135,8 @@ describe("a switch by hand", { skip }, () => {
   });
 
   test("with Redis killed just before, every call that was stored goes on", async (t) => {
-    const { taken, ends, ids, offered } = await round({ redisToo: true });
+    const { taken, ids, offered } = await round({ redisToo: true });
     t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
-    allWell(ends);
     t.diagnostic(`${offered - new Set(ids).size} calls without an account`);
   });
 });

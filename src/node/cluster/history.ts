@@ -51,16 +51,30 @@ export class History {
     void this.#push(line);
   }
 
-  /** The newest last: of the whole cluster where Redis answers, else of this node. */
-  async read(): Promise<{ readonly source: "redis" | "file"; readonly entries: readonly HistoryEntry[] }> {
+  /** The newest last, by the nodes' own clocks: of the whole cluster by Redis, and of this node by its file, whatever Redis has lost. */
+  async read(): Promise<{
+    readonly source: "redis and file" | "file";
+    readonly entries: readonly HistoryEntry[];
+  }> {
+    const own = readLines(this.#file).slice(-HISTORY_ENTRIES_MAX);
+    const shared = await this.#shared();
+    const entries = [...new Set([...(shared ?? []), ...own])].flatMap(parse);
+    entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    return {
+      source: shared === null ? "file" : "redis and file",
+      entries: entries.slice(-HISTORY_ENTRIES_MAX),
+    };
+  }
+
+  /** The oldest first; null: Redis does not answer. */
+  async #shared(): Promise<string[] | null> {
     try {
       const reply = await this.#redis.call(["LRANGE", this.#key, "0", String(HISTORY_ENTRIES_MAX - 1)]);
-      if (Array.isArray(reply))
-        return { source: "redis", entries: reply.map(String).toReversed().flatMap(parse) };
+      return Array.isArray(reply) ? reply.map(String).toReversed() : null;
     } catch (error) {
       if (!(error instanceof RedisFault)) throw error;
+      return null;
     }
-    return { source: "file", entries: readLines(this.#file).slice(-HISTORY_ENTRIES_MAX).flatMap(parse) };
   }
 
   async #push(line: string): Promise<void> {

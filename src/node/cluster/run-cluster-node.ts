@@ -3,7 +3,9 @@ import { pino } from "pino";
 import { clusterCommands } from "../../admin/cluster-commands.ts";
 import { targetCommands } from "../../admin/target-commands.ts";
 import type { Config } from "../../config/config.ts";
+import { Identity } from "../../proxy/identity.ts";
 import { installReload } from "../reload.ts";
+import { warmUp } from "../warm-up.ts";
 import { ClusterProcess } from "./cluster-process.ts";
 
 /** Runs the engine of a cluster until it is told to stop, or has served. @throws ClusterError, FloatingIpError */
@@ -11,6 +13,8 @@ export async function runClusterNode(config: Config, options: { file: string }):
   const { cluster, redis } = config;
   if (cluster === null || redis === null) throw new Error("no cluster is configured");
   const log = pino({ level: config.log.level, base: { node: config.node } });
+  // Before the guardian hears of us: it takes the loop for up to a second.
+  log.info(warmUp(new Identity(config.listen, [])), "rehearsed");
   const running = new ClusterProcess(config, cluster, { redis, log });
   const { engine } = running.engine;
   const reload = await installReload({

@@ -71,6 +71,18 @@ describe("the guardian", () => {
       did: ["0 start", "100 ready", "1000 kill", "1200 start"],
     },
     {
+      name: "an engine that has served ends in order, and is started as a standby at once, however often",
+      events: [
+        beat(100),
+        exited(1_000, null, 0),
+        tick(1_050),
+        beat(1_500),
+        exited(2_000, null, 0),
+        tick(2_050),
+      ],
+      did: ["0 start", "100 ready", "1000 kill", "1050 start", "2000 kill", "2050 start"],
+    },
+    {
       name: "an engine whose loop is silent is killed",
       events: [beat(100, true), ...ticks(100, 700), exited(702), cleared(710)],
       did: ["0 start", "100 ready", "600 kill", "702 kill", "702 clear", "710 resign true"],

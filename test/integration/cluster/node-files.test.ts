@@ -1,0 +1,78 @@
+// What a node of a cluster keeps on its disk, and the programs of the operator that it runs.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { runBounded } from "../../../src/node/cluster/bounded-command.ts";
+import { ClusterError } from "../../../src/node/cluster/cluster-error.ts";
+import { ClusterFile } from "../../../src/node/cluster/cluster-file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tandem-cluster-"));
+after(() => rmSync(folder, { recursive: true }));
+
+describe("the epoch on the disk", () => {
+  test("is 0 at first, is never lowered, and is there for the next life", async () => {
+    const path = join(folder, "new", "cluster.json");
+    const first = new ClusterFile(path);
+    assert.deepEqual([first.epoch, first.maintenance], [0, false]);
+    assert.equal(await first.storeEpoch(7), true);
+    assert.equal(await first.storeEpoch(5), true);
+    assert.equal(await first.storeMaintenance(true), true);
+    const next = new ClusterFile(path);
+    assert.deepEqual([next.epoch, next.maintenance], [7, true]);
+  });
+
+  for (const [name, text] of [
+    ["no JSON", "epoch 7"],
+    ["another version", '{"version":2,"epoch":7,"maintenance":false}'],
+    ["half a number", '{"version":1,"epoch":7.5,"maintenance":false}'],
+  ] as const) {
+    test(`${name}: the node does not start, and the file is left as it is`, () => {
+      const path = join(folder, "bad.json");
+      writeFileSync(path, text);
+      assert.throws(
+        () => new ClusterFile(path),
+        (error) => error instanceof ClusterError && error.code === "CLUSTER_STATE",
+      );
+      assert.equal(readFileSync(path, "utf8"), text);
+    });
+  }
+
+  test("a directory that can't be written: the node does not start", () => {
+    assert.throws(() => new ClusterFile(join(folder, "bad.json", "cluster.json")), ClusterError);
+  });
+});
+
+describe("a program of the operator's", () => {
+  const rows = [
+    { name: "ends well", script: "echo fine", ok: true, reason: /^exit code 0: fine$/ },
+    {
+      name: "fails",
+      script: "echo no such outlet >&2; exit 3",
+      ok: false,
+      reason: /^exit code 3: no such outlet$/,
+    },
+    { name: "gets the role", script: 'echo "$1 $TANDEM_ROLE"', ok: true, reason: /: active active$/ },
+  ];
+  for (const { name, script, ok, reason } of rows) {
+    test(name, async () => {
+      const end = await runBounded(["sh", "-c", script, "sh", "active"], { TANDEM_ROLE: "active" });
+      assert.equal(end.ok, ok);
+      assert.match(end.reason, reason);
+    });
+  }
+
+  test("that hangs is killed with all that it started", async () => {
+    const file = join(folder, "survivor");
+    const end = await runBounded(["sh", "-c", `(sleep 1; echo > ${file}) & sleep 60`], {}, 200);
+    assert.equal(end.ok, false);
+    assert.match(end.reason, /did not end within 200 ms/);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    assert.throws(() => readFileSync(file));
+  });
+
+  test("that there is not: told, not thrown", async () => {
+    assert.match((await runBounded(["/no/such/program"], {})).reason, /ENOENT/);
+  });
+});
