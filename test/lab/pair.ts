@@ -89,8 +89,10 @@ export class PairNode {
 
   /** Guardian and engine. */
   signalAll(signal: NodeJS.Signals): void {
+    // Looked up first: an engine that outlives its guardian for the milliseconds of that resigns by itself.
+    const { engine } = this;
     this.guardian?.kill(signal);
-    this.signalEngine(signal);
+    process.kill(engine, signal);
   }
 }
 
