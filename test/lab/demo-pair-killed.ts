@@ -192,6 +192,6 @@ async function complaintsOf(caller: Sipp): Promise<string[]> {
 
 /** @returns true when no call was lost, and every call has one CDR */
 export async function pairKilled(): Promise<boolean> {
-  using pair = new Pair("", "invite");
+  using pair = new Pair();
   return await new Act(pair).run();
 }

@@ -28,6 +28,11 @@ interface Row {
 const LABEL_WIDTH = 50;
 const CELL_WIDTH = 16;
 const LOST_SHOWN_MAX = 10;
+/**
+ * With `redis.confirm: off` a call that began so shortly before the fault may have no record: it goes on by the tokens in its
+ * messages, and leaves no CDR. Shown and counted, no failure of the demo. More than the journal's lag.
+ */
+const UNSTORED_MS = 25;
 
 function print(line = ""): void {
   process.stdout.write(`${line}\n`);
@@ -59,6 +64,11 @@ function rowsOf({ at, talking, ringing, calls }: FaultCounts): Row[] {
 
 function isLost(call: SurvivingCall): boolean {
   return !wentWell(call);
+}
+
+/** Without a CDR, and it did not begin in the last moments before the fault. */
+function lacksCdr({ at, cdrs }: FaultCounts, call: SurvivingCall): boolean {
+  return !cdrs.has(call.callId) && !(call.offeredAt <= at && call.offeredAt > at - UNSTORED_MS);
 }
 
 export class PairReport {
@@ -130,7 +140,7 @@ export class PairReport {
     print(`   ${node} was started again by its guardian and stands by, in sync.`);
   }
 
-  /** @returns true when no call was lost, and each has exactly one CDR */
+  /** @returns true when no call was lost, and each has one CDR that was stored in time */
   close(faults: readonly FaultCounts[]): boolean {
     const columns = faults.map(rowsOf);
     print();
@@ -153,6 +163,13 @@ export class PairReport {
       ),
     );
     this.#row(
+      `no CDR: began in the last ${UNSTORED_MS} ms before the fault`,
+      faults.map((fault) => {
+        const without = fault.calls.filter(({ callId }) => !fault.cdrs.has(callId));
+        return `${without.filter((call) => !lacksCdr(fault, call)).length}`;
+      }),
+    );
+    this.#row(
       "rang twice",
       faults.map(({ calls }) => `${calls.filter(({ branches }) => branches.size > 1).length}`),
     );
@@ -162,14 +179,12 @@ export class PairReport {
     );
     print();
     for (const fault of faults) this.#faultsOf(fault);
-    const good = faults.every(
-      ({ talking, ringing, calls, cdrs, complaints }) =>
-        talking.length > 0 &&
-        ringing.length > 0 &&
-        !calls.some(isLost) &&
-        calls.every(({ callId }) => cdrs.get(callId) === 1) &&
-        complaints.length === 0,
-    );
+    const good = faults.every((fault) => {
+      const { talking, ringing, calls, cdrs, complaints } = fault;
+      const cdrsAreRight = calls.every((call) => !lacksCdr(fault, call) && (cdrs.get(call.callId) ?? 0) <= 1);
+      const met = talking.length > 0 && ringing.length > 0;
+      return met && cdrsAreRight && !calls.some(isLost) && complaints.length === 0;
+    });
     print(good ? "   Not one call was lost." : "   This act FAILED.");
     print();
     return good;
