@@ -11,9 +11,10 @@ const PACKAGES = [
   { name: "procps", program: "ps", demo: true },
   { name: "kamailio", program: "kamailio", demo: false },
   { name: "baresip", program: "baresip", demo: false },
+  { name: "keepalived", program: "keepalived", demo: false },
   { name: "knot", program: "knotd", demo: false },
   { name: "tcpdump", program: "tcpdump", demo: true },
-  { name: "redis-server", program: "redis-server", demo: true },
+  { name: "redis-server", program: "redis-server", demo: false },
   { name: "socat", program: "socat", demo: true },
 ];
 

@@ -22,15 +22,16 @@ async function demo({ node, env }, args) {
     .code;
 }
 
-async function bench({ node, env }, args) {
-  const fault = await prepareLab("test");
-  if (fault !== null) {
-    say(`The benchmark can't run here: ${fault}.`);
-    return 1;
-  }
-  return (
-    await run([node, join(ROOT, "test/bench/calls/bench.ts"), ...args], { cwd: ROOT, env, output: "inherit" })
-  ).code;
+/** @param {string} program from the root */
+function bench(program) {
+  return async ({ node, env }, args) => {
+    const fault = await prepareLab("test");
+    if (fault !== null) {
+      say(`The benchmark can't run here: ${fault}.`);
+      return 1;
+    }
+    return (await run([node, join(ROOT, program), ...args], { cwd: ROOT, env, output: "inherit" })).code;
+  };
 }
 
 /** On loopback addresses and in simulated time: it needs neither root nor other programs. */
@@ -67,7 +68,19 @@ async function build({ node, env }) {
   return (await run([node, tsc, "-p", "tsconfig.build.json"], { cwd: ROOT, env, output: "inherit" })).code;
 }
 
-const TASKS = { start, demo, bench, fuzz, soak, simulate, build, check, format, test: testAll };
+const TASKS = {
+  start,
+  demo,
+  bench: bench("test/bench/calls/bench.ts"),
+  "bench:takeover": bench("test/bench/takeover/takeover.ts"),
+  fuzz,
+  soak,
+  simulate,
+  build,
+  check,
+  format,
+  test: testAll,
+};
 for (const suite of SUITE_NAMES) TASKS[`test:${suite}`] = (tools, args) => testSuite(suite, tools, args);
 
 const [name, ...args] = process.argv.slice(2);

@@ -58,7 +58,7 @@ export interface TargetsPort {
   rows(): TargetRow[];
   unresolved(): UnresolvedRow[];
   names(): NameRow[];
-  /** @returns ids that were changed; the error where the states can't be kept beyond this run */
+  /** @returns the error where some were not changed, or where the states can't be kept beyond this run; null: all is done */
   operate(ids: readonly string[], state: OperatorWord, by: string): { readonly error: string | null };
 }
 

@@ -141,8 +141,9 @@ export class CallTable {
     this.move(call, target, group);
     this.seized(target).tried++;
     this.changed(call);
-    if (call.attempts.length >= ATTEMPTS_KEPT_MAX) return;
-    call.attempts.push({ target, status: 0, reason: "", at: this.ports.wall(), ms: 0 });
+    const { attempts } = call;
+    if (attempts.length >= ATTEMPTS_KEPT_MAX) return;
+    call.attempts = [...attempts, { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 }];
   }
 
   /** What became of the attempt at a target. */
@@ -156,10 +157,12 @@ export class CallTable {
     const isAnswer = result.status >= 200 && result.status < 300;
     // Of a call that was forked before us another leg may have been tried last.
     if (isAnswer && !call.isAnswered && call.target !== target) this.move(call, target, group);
-    const index = call.attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
-    const attempt = call.attempts[index];
+    const { attempts } = call;
+    const index = attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
+    const attempt = attempts[index];
     if (attempt === undefined) return;
-    call.attempts[index] = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    const ended = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
+    call.attempts = attempts.with(index, ended);
     this.changed(call);
   }
 

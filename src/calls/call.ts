@@ -57,6 +57,13 @@ export interface CallEnd {
   readonly durationMs: number;
 }
 
+/** Fields of a {@link CdrAttempt}. */
+const ATTEMPT_FIELDS = 5;
+
+/**
+ * What V8 keeps of a number: a whole one below 2**31 is in the field itself, any other has a box of 16 bytes. So the times of a
+ * call are kept as whole milliseconds after a moment that is near, and null for never.
+ */
 export class Call implements Timed {
   tick = -1;
   next: Timed | null = null;
@@ -73,23 +80,21 @@ export class Call implements Timed {
   /** Id of the target that has it now; "" before the first is tried. */
   target = "";
   targetGroup = "";
-  attempts: CdrAttempt[] = [];
-  /** Milliseconds since the epoch; 0: not yet. */
+  /** Fields of the attempts behind each other. */
+  private attemptLines = "";
+  /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  rangAt = 0;
-  answeredAt = 0;
-  /** Monotonic time of the answer: of a call that comes from another node, now less its age. */
-  upSince = 0;
-  /** Monotonic: end of the session unless refreshed, and of the call whatever happens. */
-  sessionEnds = Number.POSITIVE_INFINITY;
-  endsAt = Number.POSITIVE_INFINITY;
+  private rangAfter: number | null = null;
+  private answeredAfter: number | null = null;
+  private upFrom = 0;
+  private sessionUntil: number | null = null;
+  private upUntil: number | null = null;
+  private unseenUntil: number | null = null;
   /** Who sent a BYE or CANCEL, and its Reason. */
   hungUpBy: EndedBy | null = null;
   reason = "";
   /** Null: it has not ended. */
   end: CallEnd | null = null;
-  /** Monotonic: a call that came from another node, and of which nothing more was heard by then, ended there unseen. */
-  unseenAt = Number.POSITIVE_INFINITY;
   /** What the journal keeps with it; null: it was never told of this call. */
   record: object | null = null;
   /** Callee's tag of a BYE that came before the answer. */
@@ -120,9 +125,93 @@ export class Call implements Timed {
     return this.answer !== "";
   }
 
+  get attempts(): readonly CdrAttempt[] {
+    return attemptsIn(this.attemptLines);
+  }
+
+  set attempts(attempts: readonly CdrAttempt[]) {
+    this.attemptLines = joined(
+      attempts.flatMap(({ target, status, reason, at, ms }) => [
+        target,
+        `${status}`,
+        reason,
+        `${at}`,
+        `${ms}`,
+      ]),
+    );
+  }
+
+  /** Milliseconds since the epoch; 0: not yet. */
+  get rangAt(): number {
+    return this.rangAfter === null ? 0 : this.startedAt + this.rangAfter;
+  }
+
+  set rangAt(at: number) {
+    this.rangAfter = at === 0 ? null : at - this.startedAt;
+  }
+
+  /** Milliseconds since the epoch; 0: not yet. */
+  get answeredAt(): number {
+    return this.answeredAfter === null ? 0 : this.startedAt + this.answeredAfter;
+  }
+
+  set answeredAt(at: number) {
+    this.answeredAfter = at === 0 ? null : at - this.startedAt;
+  }
+
+  /** Monotonic time of the answer, in whole milliseconds: of a call that comes from another node, now less its age. */
+  get upSince(): number {
+    return this.upFrom;
+  }
+
+  set upSince(at: number) {
+    this.upFrom = Math.floor(at);
+  }
+
+  /** Monotonic, as the next two, and rounded up to a millisecond: end of the session unless refreshed. */
+  get sessionEnds(): number {
+    return this.sessionUntil ?? Number.POSITIVE_INFINITY;
+  }
+
+  set sessionEnds(at: number) {
+    this.sessionUntil = wholeOrNever(at);
+  }
+
+  /** End of the call whatever happens. */
+  get endsAt(): number {
+    return this.upUntil ?? Number.POSITIVE_INFINITY;
+  }
+
+  set endsAt(at: number) {
+    this.upUntil = wholeOrNever(at);
+  }
+
+  /** A call that came from another node, and of which nothing more was heard by then, ended there unseen. */
+  get unseenAt(): number {
+    return this.unseenUntil ?? Number.POSITIVE_INFINITY;
+  }
+
+  set unseenAt(at: number) {
+    this.unseenUntil = wholeOrNever(at);
+  }
+
   wake(now: number): void {
     this.due(this, now);
   }
+}
+
+function wholeOrNever(at: number): number | null {
+  return at === Number.POSITIVE_INFINITY ? null : Math.ceil(at);
+}
+
+function attemptsIn(lines: string): CdrAttempt[] {
+  const fields = lines.split("\n");
+  const attempts: CdrAttempt[] = [];
+  for (let first = 0; first + ATTEMPT_FIELDS < fields.length; first += ATTEMPT_FIELDS) {
+    const [target = "", status, reason = "", at, ms] = fields.slice(first, first + ATTEMPT_FIELDS);
+    attempts.push({ target, status: Number(status), reason, at: Number(at), ms: Number(ms) });
+  }
+  return attempts;
 }
 
 /** Values in one flat string: what is stored must not keep a whole message alive behind a slice. */

@@ -1,10 +1,11 @@
-/** The command line: `tandem run`, `tandem reload`, `tandem resolve`, `tandem config check`, `tandem config schema`. */
+/** The command line: `tandem run`, `reload`, `targets`, `resolve`, `config check`, `config schema`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { ConfigError, formatProblem } from "../config/problem.ts";
 import { CONFIG_JSON_SCHEMA } from "../config/schema.ts";
+import { type ClusterOptions, cluster } from "./cluster.ts";
 import { type ReloadCommand, reload } from "./reload.ts";
 import { type ResolveCommand, resolve } from "./resolve.ts";
 import { type TargetsCommand, targets } from "./targets.ts";
@@ -95,6 +96,7 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
     .option("--json", "steps and result as JSON on standard output")
     .action(async (name: string, options: ResolveCommand) => done(await resolve(name, options, environment)));
   addTargets(program, environment, done);
+  addCluster(program, environment, done);
   const config = program.command("config").description("check configurations");
   config
     .command("check")
@@ -109,15 +111,61 @@ function buildProgram(environment: CliEnvironment, done: (code: ExitCode) => voi
   return program;
 }
 
+/** A command to a running node. */
+function command(parent: Command, words: string, description: string): Command {
+  return parent
+    .command(words)
+    .description(description)
+    .option("-c, --config <file>", "the file that the node runs with")
+    .option("--node <name>", "name of the node (default: the host name)")
+    .option("--socket <path>", "control socket of the node")
+    .option("--json", "the node's answer as JSON on standard output");
+}
+
+function addCluster(program: Command, environment: CliEnvironment, done: (code: ExitCode) => void): void {
+  command(program, "status", "a node's place in its cluster: role, peers, what a takeover would have").action(
+    async (options: ClusterOptions) => done(await cluster({ command: "status" }, options, environment)),
+  );
+  command(
+    program,
+    "switchover",
+    "let another node serve: calls go on; refused with the reason where none is ready",
+  )
+    .option("--to <node>", "which one (default: the best that is ready)")
+    .option("--force", "pass over readiness, and the bound on switchovers a minute")
+    .action(async ({ to, force, ...options }: ClusterOptions & { to?: string; force?: true }) =>
+      done(
+        await cluster({ command: "switchover", to: to ?? null, force: force === true }, options, environment),
+      ),
+    );
+  for (const word of ["on", "off"] as const) {
+    const what =
+      word === "on"
+        ? "set a node aside: it hands over, and takes nothing over"
+        : "a node may take over again";
+    command(maintenanceOf(program), word, `${what}; kept over restarts`).action(
+      async (_: ClusterOptions, self: Command) =>
+        done(
+          await cluster(
+            { command: "maintenance", on: word === "on" },
+            self.optsWithGlobals<ClusterOptions>(),
+            environment,
+          ),
+        ),
+    );
+  }
+  command(program, "history", "what the nodes decided, and why; of each takeover its phases").action(
+    async (options: ClusterOptions) => done(await cluster({ command: "history" }, options, environment)),
+  );
+}
+
+/** Made with its first sub-command. */
+function maintenanceOf(program: Command): Command {
+  const known = program.commands.find((each) => each.name() === "maintenance");
+  return known ?? program.command("maintenance").description("set a node aside, or back");
+}
+
 function addTargets(program: Command, environment: CliEnvironment, done: (code: ExitCode) => void): void {
-  const command = (parent: Command, words: string, description: string): Command =>
-    parent
-      .command(words)
-      .description(description)
-      .option("-c, --config <file>", "the file that the node runs with")
-      .option("--node <name>", "name of the node (default: the host name)")
-      .option("--socket <path>", "control socket of the node")
-      .option("--json", "the node's answer as JSON on standard output");
   const list = command(
     program,
     "targets",

@@ -25,6 +25,7 @@ export type Row =
   | "not heard"
   | "lost, no Redis, active answers"
   | "lost, no Redis, silent"
+  | "lost, no Redis, peer first"
   | "lost, no Redis, cut off"
   | "without Redis: hold"
   | "foreign owner"
@@ -54,6 +55,9 @@ export interface Decision {
   /** All but the turn of this node allows a takeover: the clock of `clearMs` runs. */
   readonly clear: boolean;
 }
+
+/** Longer than a peer with Redis takes: the time to live, a probe, and the frozen wait. */
+const PEER_FIRST_MS = 2_000;
 
 type Made = Omit<Decision, "row" | "reason">;
 
@@ -231,6 +235,12 @@ function lostWithoutRedis(e: Evidence, settings: ClusterSettings): Decision {
     settings.nodes.length > 2
       ? "the active node and Redis are silent, and a majority of the nodes is here"
       : "the peer and Redis are silent, and a witness answers on the network of the floating IP";
+  if (e.peerHadRedis && e.lastSignMs < PEER_FIRST_MS)
+    return because(
+      WAIT,
+      "lost, no Redis, peer first",
+      "the active node and Redis are silent here; the peer had Redis when it was last heard: it goes first",
+    );
   if (e.probe === "sip-silent")
     return afterFrozenWait({ e, settings, waitedMs: e.lastSignMs }, "lost, no Redis, silent", reason);
   return takeInTurn({ e, settings, turn: Math.max(e.rank, e.order) }, "lost, no Redis, silent", reason);

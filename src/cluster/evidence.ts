@@ -60,6 +60,8 @@ export interface Evidence {
   readonly order: number;
   /** A peer that is heard does not hear us: it would acknowledge nothing. */
   readonly unheard: boolean;
+  /** The last word of a peer that is not heard any more was that it has Redis: it may be about to take over by it. */
+  readonly peerHadRedis: boolean;
   /** Configured nodes that are heard, this one too. */
   readonly nodesAlive: number;
   readonly uptimeMs: number;

@@ -14,8 +14,8 @@ const OWN_KEYS: ReadonlySet<string> = new Set([
   "identity.secret",
   "cluster.secret",
   "cluster.fence",
-  "cluster.floatingIp.interface",
-  "cluster.floatingIp[].interface",
+  "cluster.floatingIp.addresses[].interface",
+  "state",
 ]);
 
 /**

@@ -4,7 +4,7 @@ import type { Turn } from "./node-state.ts";
 import { type PeerView, proves, receive } from "./peer-view.ts";
 import { send } from "./reporting.ts";
 import { claimsToServe, peerOf } from "./sight.ts";
-import { offerSwitchover, switchoverMessage } from "./switching-over.ts";
+import { hearSwitches, offerSwitchover, switchoverMessage } from "./switching-over.ts";
 
 export function count(t: Turn, what: string): void {
   t.s.ignored = { ...t.s.ignored, [what]: (t.s.ignored[what] ?? 0) + 1 };
@@ -38,6 +38,7 @@ function act(t: Turn, message: Message, former: PeerView): void {
     case "heartbeat": {
       const { status } = body;
       s.epochSeen = Math.max(s.epochSeen, status.epochSeen, status.epoch);
+      hearSwitches(t, status.switchAgesMs);
       if (
         claimsToServe(status) &&
         status.epoch >= (s.lastActive?.epoch ?? 0) &&

@@ -9,7 +9,7 @@ import { ClusterSigner } from "./signature.ts";
 export const DATAGRAM_BYTES_MAX = 1_400;
 /** Longest text in a message: names, reasons. */
 const TEXT_LENGTH_MAX = 300;
-/** Ages of switches that an offer carries. */
+/** Ages of switches that a heartbeat carries. */
 const AGES_MAX = 16;
 
 const MAGIC = "TANDEM/1";
@@ -114,7 +114,7 @@ function readBody(value: unknown): MessageBody | undefined {
 }
 
 function readWord(kind: unknown, epoch: number, value: Fields): MessageBody | undefined {
-  const { addressGone, successor, cause, force, reason, switchAgesMs: ages } = value;
+  const { addressGone, successor, cause, force, reason } = value;
   switch (kind) {
     case "resignation":
       if (typeof addressGone !== "boolean" || !(successor === null || isText(successor))) return undefined;
@@ -123,8 +123,7 @@ function readWord(kind: unknown, epoch: number, value: Fields): MessageBody | un
       if ((cause !== "front-lost" && cause !== "operator") || typeof force !== "boolean") return undefined;
       return { kind, epoch, cause, force };
     case "offer":
-      if (typeof force !== "boolean" || !Array.isArray(ages)) return undefined;
-      return { kind, epoch, force, switchAgesMs: ages.filter(isTime).slice(0, AGES_MAX) };
+      return typeof force === "boolean" ? { kind, epoch, force } : undefined;
     case "accept":
       return { kind, epoch };
     case "decline":
@@ -141,6 +140,8 @@ function readStatus(value: unknown): NodeStatus | undefined {
   const { epoch, byRedis, epochSeen, front, redis, applied, lagMs, notReady, fingerprint, schema } = value;
   const role = ROLES.find((name) => name === value["role"]);
   const active = readClaim(value["active"]);
+  const ages = value["switchAgesMs"];
+  if (!Array.isArray(ages)) return undefined;
   if (role === undefined || active === undefined || typeof byRedis !== "boolean") return undefined;
   if (!isCount(epoch) || !isCount(epochSeen) || !isCount(applied) || !isTime(lagMs)) return undefined;
   if (!isHealth(front) || !isHealth(redis) || !isText(fingerprint) || !isCount(schema)) return undefined;
@@ -157,6 +158,7 @@ function readStatus(value: unknown): NodeStatus | undefined {
     notReady,
     fingerprint,
     schema,
+    switchAgesMs: ages.filter(isTime).slice(0, AGES_MAX),
     active,
   };
 }

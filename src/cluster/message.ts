@@ -41,6 +41,8 @@ export interface NodeStatus {
   readonly fingerprint: string;
   /** Version of the records in the journal. */
   readonly schema: number;
+  /** How long ago the voluntary switches were that it knows of: a takeover in between must not forget them. */
+  readonly switchAgesMs: readonly number[];
   /** Who it hears being active, itself included. */
   readonly active: ActiveClaim | null;
 }
@@ -60,13 +62,7 @@ export type MessageBody =
       readonly cause: "front-lost" | "operator";
       readonly force: boolean;
     }
-  /** `switchAgesMs`: how long ago the last voluntary switches were. */
-  | {
-      readonly kind: "offer";
-      readonly epoch: number;
-      readonly force: boolean;
-      readonly switchAgesMs: readonly number[];
-    }
+  | { readonly kind: "offer"; readonly epoch: number; readonly force: boolean }
   | { readonly kind: "accept"; readonly epoch: number }
   | { readonly kind: "decline"; readonly epoch: number; readonly reason: string }
   /** After the lease was handed over and the address deleted; `epoch` is the successor's. */

@@ -3,6 +3,7 @@
  * Who may be active is in docs/takeover.md; `decide.ts` and `serve-rule.ts` have the rules, this file the order of things.
  */
 import { count, hear } from "./hearing.ts";
+import { observe } from "./lease.ts";
 import type { NodeStatus } from "./message.ts";
 import type {
   LeaseView,
@@ -30,9 +31,18 @@ import type { ClusterSettings } from "./settings.ts";
 import { activeClaim, CONFLICTS_MAX, redisHealth, serveEvidence } from "./sight.ts";
 import { answeredStandby, consider, read, standbyDeadline } from "./standing-by.ts";
 import { addressChanged, retryAddress, stepDownTick } from "./stepping-down.ts";
-import { flushed, operate, switchoverDeadline, switchoverTick, tellReleased } from "./switching-over.ts";
+import {
+  flushed,
+  leave,
+  operate,
+  switchAges,
+  switchoverDeadline,
+  switchoverTick,
+  tellReleased,
+} from "./switching-over.ts";
 import { stepDone, takeoverDeadline, takeoverTick } from "./taking-over.ts";
 
+const NONE: readonly number[] = [];
 const NEVER = Number.NEGATIVE_INFINITY;
 const FOREVER = Number.POSITIVE_INFINITY;
 
@@ -166,6 +176,7 @@ function statusOf(s: NodeState, now: number): NodeStatus {
     notReady: notReady(s, now),
     fingerprint: s.fingerprint,
     schema: s.schema,
+    switchAgesMs: s.switches.length === 0 ? NONE : switchAges(s, now),
     active: activeClaim(s, now),
   };
 }
@@ -183,7 +194,9 @@ function take(t: Turn, event: NodeEvent): void {
       break;
     case "ignored":
       count(t, event.fault);
-      if (event.fault === "unsigned") s.own = { ...s.own, foreignSecretAt: t.now };
+      // From a network where one of our secrets was ever used it is a forgery, and must not keep us from a takeover.
+      if (event.fault === "unsigned" && s.peers.every(({ boot }) => boot === null))
+        s.own = { ...s.own, foreignSecretAt: t.now };
       break;
     case "lease":
       answered(t, event);
@@ -193,6 +206,9 @@ function take(t: Turn, event: NodeEvent): void {
       break;
     case "clock-jumped":
       jumped(t);
+      break;
+    case "leave":
+      leave(t);
       break;
     case "fenced-peer":
       s.fence = event.ok ? "done" : "failed";
@@ -220,9 +236,9 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
     answeredStandby(t, event);
     return;
   }
-  if (reply.outcome !== "error")
-    s.lease = { ...s.lease, observation: { reading: reply.reading, since: now, reads: 1 } };
-  answeredHolder(t, event);
+  const before = s.lease.observation;
+  if (reply.outcome !== "error") s.lease = { ...s.lease, observation: observe(before, reply.reading, now) };
+  answeredHolder(t, event, before);
 }
 
 /** The virtual machine stood still, perhaps: nothing that was sent before it counts any more. */
@@ -245,6 +261,7 @@ type Observed = Exclude<
       | "lease"
       | "operator"
       | "clock-jumped"
+      | "leave"
       | "fenced-peer"
       | "guardian-lost";
   }
@@ -294,6 +311,8 @@ function frontChanged(t: Turn, health: "ok" | "lost"): void {
   const { s, now, out } = t;
   if (s.own.front === health) return;
   s.own = { ...s.own, front: health, frontSince: now };
+  // What was asked on the other side of the change says nothing.
+  s.probe = null;
   s.nextHeartbeatAt = now;
   if (health === "ok") s.askedBy = null;
   if (health === "ok" && ownsEpoch(s)) {

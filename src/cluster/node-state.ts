@@ -206,6 +206,8 @@ export type NodeEvent =
   | { readonly kind: "fault"; readonly fault: string | null }
   | { readonly kind: "guardian-lost" }
   | { readonly kind: "clock-jumped" }
+  /** The process is told to end: an active node hands over first, or steps down in order. */
+  | { readonly kind: "leave" }
   | { readonly kind: "fenced-peer"; readonly ok: boolean }
   | { readonly kind: "operator"; readonly command: OperatorCommand };
 

@@ -12,7 +12,7 @@ export function notReady(s: NodeState, now: number): string | null {
   if (s.own.guardianLost) return "its guardian is gone";
   if (now < s.forcedUntil) return null;
   if (s.own.fault !== null) return s.own.fault;
-  if (now < s.notBefore) return "its last takeover failed a moment ago";
+  if (now < s.notBefore) return "it gave up, or failed to take over, a moment ago";
   if (now - s.own.foreignSecretAt < FOREIGN_SECRET_MS) return "a peer signs with another secret";
   return unlike(s) ?? behind(s, now);
 }

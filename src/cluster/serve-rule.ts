@@ -60,21 +60,21 @@ function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
   const needed = e.standbys.filter(({ leftCleanly }) => !leftCleanly);
   if (needed.length > 0)
     rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
-  if (e.redis === "lost" && settings.nodes.length > 2) rights.push(byMajority(e, settings));
+  if ((e.redis === "lost" || e.tookAlone) && settings.nodes.length > 2) rights.push(byMajority(e, settings));
   if (mayServeAlone(e, settings)) rights.push({ sentAt: e.witnessAt, basis: "alone" });
   return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
 }
 
 function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {
   const echoes = e.standbys
-    .filter(({ redis }) => redis === "lost")
+    .filter(({ redis }) => redis === "lost" || e.tookAlone)
     .map(({ echoedAt }) => echoedAt)
     .sort((a, b) => b - a);
   return { sentAt: echoes[majority(settings) - 2] ?? Number.NEGATIVE_INFINITY, basis: "majority" };
 }
 
 function mayServeAlone(e: ServeEvidence, settings: ClusterSettings): boolean {
-  if (e.redis === "ok" || settings.nodes.length > 2 || e.front === "lost") return false;
+  if ((e.redis === "ok" && !e.tookAlone) || settings.nodes.length > 2 || e.front === "lost") return false;
   return e.standbys.every(
     ({ alive, redis, leftCleanly }) => leftCleanly || (!alive && (redis === "lost" || e.tookAlone)),
   );

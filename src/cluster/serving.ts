@@ -1,5 +1,5 @@
 /** The active node's side: its right to serve, its renewals, its place in Redis. Part of the node's machine. */
-import { nextEpoch, serveUntilOf } from "./lease.ts";
+import { leaseSight, nextEpoch, type Observation, serveUntilOf } from "./lease.ts";
 import type { LeaseOperation, LeaseReply, NodeEvent, NodeState, Turn } from "./node-state.ts";
 import { record } from "./reporting.ts";
 import { serveRule, serveUntil } from "./serve-rule.ts";
@@ -55,7 +55,11 @@ export function renew(t: Turn): void {
 }
 
 /** Redis answered something that the holder of an epoch asked. */
-export function answeredHolder(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
+export function answeredHolder(
+  t: Turn,
+  event: Extract<NodeEvent, { kind: "lease" }>,
+  before: Observation | null,
+): void {
   switch (event.operation.kind) {
     case "renew":
       renewed(t, event, event.operation.epoch);
@@ -64,7 +68,7 @@ export function answeredHolder(t: Turn, event: Extract<NodeEvent, { kind: "lease
       writtenIn(t, event, event.operation.epoch);
       break;
     case "read":
-      if (!t.s.byRedis && event.reply.outcome !== "error") writeIn(t, event.reply);
+      if (!t.s.byRedis) writeInAfterAll(t, event.reply, before);
       break;
     case "hand-over":
       handedOver(t, event);
@@ -83,6 +87,23 @@ function renewed(t: Turn, { sentAt, reply }: Extract<NodeEvent, { kind: "lease" 
   }
   s.lease = { ...s.lease, renewedAt: Math.max(s.lease.renewedAt, sentAt) };
   if (s.own.front === "lost") s.askedBy = reply.reading.record?.ask ?? s.askedBy;
+}
+
+/**
+ * Taken without Redis, which answers again. Whoever holds the lease there has the better right while he renews it: we look as a
+ * standby does, for the time to live, and write ourselves in where nobody does.
+ */
+function writeInAfterAll(t: Turn, reply: LeaseReply, before: Observation | null): void {
+  const { s, now } = t;
+  if (reply.outcome === "error") return;
+  const found = reply.reading.record;
+  const same = before !== null && before.reading.source === reply.reading.source;
+  if (same && found !== null && found.boot !== s.boot && before.reading.record?.counter !== found.counter) {
+    s.leaseTaken = true;
+    return;
+  }
+  const sight = leaseSight(s.lease.observation, { now, ttlMs: s.settings.leaseTtlMs, moved: false });
+  if (sight !== "unknown") writeIn(t, reply);
 }
 
 /**

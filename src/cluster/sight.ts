@@ -148,7 +148,8 @@ export function evidence(s: NodeState, now: number): Evidence {
       ttlMs: settings.leaseTtlMs,
       moved: now - lease.movedAt < settings.leaseTtlMs,
     }),
-    leaseIsOurs: record?.holder === settings.node,
+    // A record that is older than an epoch that we know of is not the last word (Redis came back old).
+    leaseIsOurs: record?.holder === settings.node && record.epoch >= s.epochSeen,
     redis: redisHealth(s, now),
     probe: freshProbe(s, now),
     front: s.own.front,
@@ -158,6 +159,9 @@ export function evidence(s: NodeState, now: number): Evidence {
     rank: rankOf(s, now),
     order: orderOf(s),
     unheard: s.peers.some((view) => isOneWay(view, now, settings.deadAfterMs)),
+    peerHadRedis: s.peers.some(
+      (view) => !view.leftCleanly && !alive(s, view, now) && view.status?.redis === "ok",
+    ),
     nodesAlive: 1 + s.peers.filter((view) => alive(s, view, now)).length,
     uptimeMs: now - s.startedAt,
     awakeMs: now - s.wokeAt,

@@ -6,6 +6,8 @@ import { record, send, setRole } from "./reporting.ts";
 const STEP_DOWN_MS_MAX = 1_000;
 /** An address that would not go is deleted again. */
 const RETRY_ADDRESS_MS = 200;
+/** A node that gave up takes nothing for so long: a standby needs the time to live of the lease to see it expire. */
+const GIVE_WAY_MS = 2_000;
 /** Copies of a resignation. */
 const RESIGNATION_COPIES = 5;
 
@@ -53,6 +55,8 @@ export function stepDownTick(t: Turn): void {
     send(t, node, body, RESIGNATION_COPIES);
   }
   becomeStandby(t, reason);
+  // Who gave up for another leaves it to him for a while.
+  s.notBefore = Math.max(s.notBefore, now + GIVE_WAY_MS);
 }
 
 /** Nothing is owned any more: the node follows again. */

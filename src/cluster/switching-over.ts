@@ -5,7 +5,7 @@
  */
 import { nextEpoch } from "./lease.ts";
 import type { Message, MessageBody } from "./message.ts";
-import type { NodeEvent, OperatorCommand, Switchover, Turn } from "./node-state.ts";
+import type { NodeEvent, NodeState, OperatorCommand, Switchover, Turn } from "./node-state.ts";
 import type { PeerView } from "./peer-view.ts";
 import { notReady } from "./readiness.ts";
 import { record, send, setRole } from "./reporting.ts";
@@ -29,8 +29,20 @@ const COPIES = 3;
 /** `--force` on a standby counts for so long. */
 const FORCED_MS = 10_000;
 
-function recentSwitches(t: Turn): number[] {
-  return t.s.switches.filter((at) => t.now - at < SWITCHES_WINDOW_MS);
+function recentSwitches({ s, now }: Turn): number[] {
+  return s.switches.filter((at) => now - at < SWITCHES_WINDOW_MS);
+}
+
+/** What a peer knows of switches counts where it knows of more. */
+export function hearSwitches(t: Turn, agesMs: readonly number[]): void {
+  const { s, now } = t;
+  if (agesMs.length === 0) return;
+  const told = agesMs.filter((age) => age < SWITCHES_WINDOW_MS);
+  if (told.length > recentSwitches(t).length) s.switches = told.map((age) => now - age);
+}
+
+export function switchAges(s: NodeState, now: number): number[] {
+  return s.switches.map((at) => now - at).filter((age) => age < SWITCHES_WINDOW_MS);
 }
 
 /** @returns why not; null: offered */
@@ -67,6 +79,17 @@ export function offerSwitchover(
   };
   record(t, "switchover", { reason });
   return null;
+}
+
+/** The process ends: what is up goes to a node that is ready, or is left in order. */
+export function leave(t: Turn): void {
+  if (t.s.role !== "active" || t.s.switchover !== null) return;
+  const fault = offerSwitchover(t, { to: null, force: false, cause: "operator" });
+  if (fault !== null)
+    stepDown(t, {
+      successor: null,
+      reason: `this node is told to end, and nobody takes over in order: ${fault}`,
+    });
 }
 
 /** Why it would not be a good successor; null: it would. */
@@ -118,7 +141,7 @@ function answerOffer(t: Turn, from: string, offer: Extract<MessageBody, { kind: 
   }
   send(t, from, { kind: "accept", epoch: offer.epoch }, COPIES);
   if (s.switchover !== null) return;
-  s.switches = offer.switchAgesMs.map((age) => now - age).concat(now);
+  s.switches = [...recentSwitches(t), now];
   const reason = `${from} offers a switchover`;
   s.switchover = {
     side: "getting",
@@ -307,8 +330,7 @@ export function switchoverTick(t: Turn): void {
 function sendOffer(t: Turn, switchover: Switchover): void {
   const { s, now } = t;
   s.switchover = { ...switchover, nextOfferAt: now + OFFER_AGAIN_MS };
-  const switchAgesMs = recentSwitches(t).map((at) => now - at);
-  send(t, switchover.peer, { kind: "offer", epoch: s.epoch, force: switchover.force, switchAgesMs });
+  send(t, switchover.peer, { kind: "offer", epoch: s.epoch, force: switchover.force });
 }
 
 /** When a switchover next has something to do; Infinity: only on an event. */

@@ -4,8 +4,9 @@ import { addressIsFree } from "./decide.ts";
 import { type LeaseReading, nextEpoch, serveUntilOf } from "./lease.ts";
 import type { NodeEvent, NodeState, Takeover, TakeoverStep, Turn } from "./node-state.ts";
 import { record, setRole } from "./reporting.ts";
+import { serveRule } from "./serve-rule.ts";
 import { frozenWaitMs } from "./settings.ts";
-import { activeSight, redisHealth } from "./sight.ts";
+import { activeSight, redisHealth, serveEvidence } from "./sight.ts";
 import { stepDown } from "./stepping-down.ts";
 
 /** An answer of Redis that comes later is of no use: by then the record may be another's. */
@@ -21,6 +22,8 @@ const PROBE_NOW_MS = 150;
 const RETRY_MS = 10_000;
 
 const STEPS: readonly TakeoverStep[] = ["address", "sockets", "journal", "epoch"];
+/** An epoch of Redis's is known there and to every peer within a heartbeat: the disk need not be waited for. */
+const STEPS_BY_REDIS = STEPS.filter((step) => step !== "epoch");
 
 /** The table said: take over. */
 export function startTakeover(t: Turn, reason: string): void {
@@ -107,7 +110,7 @@ function begin(t: Turn, start: Start): void {
     byRedis: start.byRedis,
     since,
     deadline: now + TAKEOVER_MS_MAX,
-    waitingFor: STEPS,
+    waitingFor: start.byRedis ? STEPS_BY_REDIS : STEPS,
     phases: { lease: now - since },
     reason: start.reason,
   };
@@ -165,7 +168,14 @@ export function stepDone(t: Turn, step: TakeoverStep, ok: boolean): void {
   const waitingFor = takeover.waitingFor.filter((other) => other !== step);
   const phases = { ...takeover.phases, [step]: now - takeover.since };
   s.takeover = { ...takeover, waitingFor, phases };
-  if (waitingFor.length === 0) becomeActive(t, { ...takeover, phases });
+  activateWhenReady(t);
+}
+
+/** All is there; and where the clocks jumped meanwhile, a fresh exchange is, too. */
+function activateWhenReady(t: Turn): void {
+  const { s, now } = t;
+  if (s.takeover?.phase !== "starting" || s.takeover.waitingFor.length > 0) return;
+  if (serveRule(serveEvidence(s, now), s.settings).action === "serve") becomeActive(t, s.takeover);
 }
 
 function becomeActive(t: Turn, takeover: Takeover): void {
@@ -191,6 +201,8 @@ export function takeoverTick(t: Turn): void {
     if (now >= takeover.deadline) s.takeover = null;
     return;
   }
+  activateWhenReady(t);
+  if (s.takeover === null) return;
   if (now >= takeover.deadline) {
     s.notBefore = now + RETRY_MS;
     stepDown(t, {

@@ -1,10 +1,12 @@
 /** A file that passed every check, in the form that the node uses. */
+import { buildCluster } from "./build-cluster.ts";
 import type {
   Config,
   DnsConfig,
   FailoverConfig,
   GroupConfig,
   HealthConfig,
+  IdentityConfig,
   ProbeConfig,
   RouteConfig,
   TargetConfig,
@@ -12,7 +14,8 @@ import type {
 import { defaultControlSocket, type SocketOwner } from "./control-socket-path.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { NEVER_FAILOVER, PRIORITY_DEFAULT, WEIGHT_DEFAULT } from "./group-schema.ts";
-import { hostNetwork } from "./ip-address.ts";
+import { bracketed, hostNetwork } from "./ip-address.ts";
+import { redisConfigFrom } from "./redis-schema.ts";
 import type { CheckedConfig } from "./schema.ts";
 import { defaultStateDirectory } from "./state-directory.ts";
 
@@ -30,7 +33,7 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
   return deepFreeze<Config>({
     node,
     listen: checked.listen,
-    identity: checked.identity,
+    identity: buildIdentity(checked),
     groups: Object.entries(checked.groups).map(([name, group]) => buildGroup(name, group)),
     routes: checked.routes.map(buildRoute),
     timers: { t1Ms: timers.t1, t2Ms: timers.t2, t4Ms: timers.t4, cMs: timers.c },
@@ -56,8 +59,21 @@ export function buildConfig(checked: CheckedConfig, defaults: SocketOwner): Conf
     },
     state: { directory: checked.state.directory ?? defaultStateDirectory({ ...defaults, node }) },
     control: { socket: checked.control.socket ?? defaultControlSocket({ ...defaults, node }) },
+    cluster: checked.cluster === undefined ? null : buildCluster(checked.cluster),
+    redis: checked.redis === undefined ? null : redisConfigFrom(checked.redis),
+    role: checked.role,
     log: checked.log,
   });
+}
+
+/** What is signed by one node is verified by all, and what was sent to a floating IP is for whichever node reads it. */
+function buildIdentity({ identity, cluster }: CheckedConfig): IdentityConfig {
+  if (cluster === undefined) return identity;
+  const floating = [cluster.floatingIp].flat().map(({ address }) => bracketed(address));
+  return {
+    aliases: [...new Set([...identity.aliases, ...floating])],
+    secret: identity.secret.length > 0 ? identity.secret : cluster.secret,
+  };
 }
 
 function buildDns(dns: CheckedConfig["dns"]): DnsConfig {

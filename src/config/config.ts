@@ -2,6 +2,7 @@
  * The configuration as the node uses it: checked, complete, durations in milliseconds, deeply frozen plain data.
  * A reload makes a new one and compares.
  */
+import type { RedisConfig } from "./redis-config.ts";
 
 export type TransportConfig = "udp" | "tcp";
 
@@ -25,6 +26,10 @@ export interface Config {
   readonly overload: OverloadConfig;
   readonly state: StateConfig;
   readonly control: ControlConfig;
+  /** null: the node runs alone. */
+  readonly cluster: ClusterConfig | null;
+  readonly redis: RedisConfig | null;
+  readonly role: RoleConfig;
   readonly log: { readonly level: LogLevel };
 }
 
@@ -224,6 +229,52 @@ export interface StateConfig {
 export interface ControlConfig {
   /** Absolute path of the UNIX socket. */
   readonly socket: string;
+}
+
+/** Program and arguments, run at every change of role; empty: none. */
+export interface RoleConfig {
+  readonly hook: readonly string[];
+}
+
+export interface EndpointConfig {
+  /** Canonical, IPv6 without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface FloatingIpConfig {
+  readonly driver: "linux" | "script" | "none";
+  readonly addresses: readonly {
+    /** Canonical. */
+    readonly address: string;
+    /** "": none named. */
+    readonly interface: string;
+  }[];
+  /** Whole seconds. */
+  readonly lifetimeMs: number;
+  /** Of the driver script; empty with the others. */
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+  readonly tries: number;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  /** The first signs, all verify. */
+  readonly secret: readonly string[];
+  readonly floatingIp: FloatingIpConfig;
+  readonly heartbeat: { readonly intervalMs: number; readonly deadAfterMs: number };
+  readonly lease: { readonly ttlMs: number; readonly renewMs: number };
+  /** Each has every node. */
+  readonly paths: readonly Readonly<Record<string, EndpointConfig>>[];
+  /** Every node, by name; lower is preferred. */
+  readonly priority: Readonly<Record<string, number>>;
+  readonly witnesses: readonly string[];
+  readonly withoutRedis: "takeover" | "hold";
+  readonly bootWaitMs: number;
+  readonly failback: "manual" | "auto";
+  readonly stableForMs: number;
+  readonly fence: { readonly command: readonly string[] };
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

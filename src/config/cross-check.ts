@@ -3,6 +3,7 @@
  * Reads the plain data of the file, which may be wrong in places that the schema reports: those are passed over here,
  * so that one run tells everything.
  */
+import { checkCluster } from "./cluster-check.ts";
 import type { ListenConfig } from "./config.ts";
 import type { ConfigDocument, Fault } from "./document.ts";
 import { parseDuration } from "./duration.ts";
@@ -15,8 +16,11 @@ import type { KeyPath } from "./problem.ts";
 import { routeFaults } from "./route-check.ts";
 import { placeNamed, type TargetAddress } from "./target-uri.ts";
 
-/** All faults between keys. */
-export function crossFaults(document: ConfigDocument): Fault[] {
+/**
+ * All faults between keys.
+ * @param node name of a node whose file gives none
+ */
+export function crossFaults(document: ConfigDocument, node: string): Fault[] {
   const faults: Fault[] = [];
   const report: Report = (path, { expected, remedy, found }) => {
     const offset = document.valueOffset(path);
@@ -31,6 +35,8 @@ export function crossFaults(document: ConfigDocument): Fault[] {
   routeFaults(data, groups, { document, report });
   checkTimers(data, report);
   checkTtls(data, report);
+  checkCluster({ data, node, listeners, report });
+  checkDoubles(data, ["cluster", "secret"], report);
   checkDoubles(data, ["identity", "aliases"], report);
   checkDoubles(data, ["identity", "secret"], report);
   return faults;

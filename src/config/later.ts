@@ -8,9 +8,6 @@ interface LaterKey {
 }
 
 const LATER_KEYS: readonly LaterKey[] = [
-  { at: ["cluster"], what: "clusters: a node runs alone" },
-  { at: ["redis"], what: "replication through Redis" },
-  { at: ["role"], what: "hooks at a change of role" },
   { at: ["admin"], what: "the admin API" },
   { at: ["tls"], what: "TLS" },
 ];

@@ -37,14 +37,14 @@ export function loadConfig(file: string, env: Environment): Config {
 export function parseConfig(text: string, options: ParseOptions): Config {
   const document = new ConfigDocument(text, options.env);
   if (document.broken) throw problemsOf(document, document.faults, options.file);
+  const { env, hostName: node = hostname(), uid = process.getuid?.() ?? 0 } = options;
   const result = configSchema.safeParse(withNumbers(document));
   const faults = [
     ...document.faults,
     ...(result.success ? [] : schemaFaults(result.error.issues, document, CONFIG_JSON_SCHEMA)),
-    ...crossFaults(document),
+    ...crossFaults(document, node),
   ];
   if (faults.length > 0 || !result.success) throw problemsOf(document, withoutEchoes(faults), options.file);
-  const { env, hostName: node = hostname(), uid = process.getuid?.() ?? 0 } = options;
   return buildConfig(result.data, { node, env, uid });
 }
 

@@ -2,10 +2,12 @@
 import { z } from "zod";
 import { checkAlias } from "./alias.ts";
 import { bad, type Checked, good } from "./checked.ts";
+import { clusterSchema, nodeName, roleSchema, secretText } from "./cluster-schema.ts";
 import { dnsSchema } from "./dns-schema.ts";
 import { groupNameSchema, groupSchema, routeFailoverSchema } from "./group-schema.ts";
 import { checkListen, LISTEN_EXPECTED } from "./listen-address.ts";
 import { checkNumberPattern } from "./number-pattern.ts";
+import { redisSchema } from "./redis-schema.ts";
 import { duration, flag, keys, listOf, oneOf, oneOrMore, readBy, whole, word } from "./scalar.ts";
 import {
   callsSchema,
@@ -22,23 +24,9 @@ export const LISTENERS_MAX = 64;
 export const GROUPS_MAX = 1_024;
 export const ROUTES_MAX = 4_096;
 export const ALIASES_MAX = 256;
-/** Shorter secrets are guessed offline from one signed branch. */
-export const SECRET_CHARACTERS_MIN = 16;
 
 /** Methods that follow their INVITE or their dialog, whatever the rules say. */
 const NEVER_ROUTED: ReadonlySet<string> = new Set(["ACK", "CANCEL", "BYE"]);
-
-const name = word({
-  expected:
-    "a name of letters, digits, '.', '_' and '-' that begins with a letter or digit, at most 63 characters",
-  example: "edge-a",
-  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-});
-const secret = word({
-  expected: `a secret of at least ${SECRET_CHARACTERS_MIN} characters`,
-  example: "$" + "{TANDEM_SECRET}",
-  pattern: new RegExp(`^[\\s\\S]{${SECRET_CHARACTERS_MIN},1024}$`),
-});
 
 /** Exact: SIP methods know no case folding (RFC 3261 §7.1). */
 const method = readBy(
@@ -109,10 +97,10 @@ const identity = keys(
     })
       .prefault([])
       .describe("Domains and addresses, with or without a port, that are also us."),
-    secret: listOf(secret, { expected: "a list of secrets", min: 0, max: 8 })
+    secret: listOf(secretText, { expected: "a list of secrets", min: 0, max: 8 })
       .prefault([])
       .describe(
-        "Sign branches and flow tokens: the first signs, all verify. Default: a random one at each start.",
+        "Sign branches and flow tokens: the first signs, all verify. Default: those of the cluster, else a random one at each start.",
       ),
   },
   "a map with aliases and secret",
@@ -171,7 +159,7 @@ const limits = keys(
 /** The whole file. `node` has no default here: it is the host's name. */
 export const configSchema = keys(
   {
-    node: name.optional().describe("This node's name in the cluster. Default: the host name."),
+    node: nodeName.optional().describe("This node's name in the cluster. Default: the host name."),
     listen: listOf(readBy(checkListen, { expected: LISTEN_EXPECTED, example: "udp://198.51.100.10:5060" }), {
       expected: "a list with at least one address such as udp://198.51.100.10:5060",
       min: 1,
@@ -194,6 +182,11 @@ export const configSchema = keys(
     overload: overloadSchema.prefault({}).describe("When new calls are refused to keep those that are up."),
     state: stateSchema.prefault({}).describe("What outlives the node."),
     control: controlSchema.prefault({}).describe("How commands reach the node."),
+    cluster: clusterSchema
+      .optional()
+      .describe("Nodes that stand in for each other. Default: the node runs alone."),
+    redis: redisSchema.optional().describe("Where the calls of a cluster are kept for its other nodes."),
+    role: roleSchema.prefault({}).describe("What a change of role runs."),
     log: keys(
       {
         level: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"])

@@ -2,9 +2,9 @@
 import { addressBytes } from "./floating-address.ts";
 
 /** Every frame that we send has this length: what is shorter than Ethernet's least would be padded by the card anyway. */
-export const ARP_FRAME_BYTES = 60;
+export const ARP_FRAME_LENGTH = 60;
 
-const ARP_BYTES = 42;
+const ARP_LENGTH = 42;
 const BROADCAST = Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
 const NO_HARDWARE = new Uint8Array(6);
 const NO_ADDRESS = new Uint8Array(4);
@@ -47,7 +47,7 @@ interface Fields {
 }
 
 function frame(fields: Fields): Uint8Array {
-  const bytes = new Uint8Array(ARP_FRAME_BYTES);
+  const bytes = new Uint8Array(ARP_FRAME_LENGTH);
   bytes.set(fields.to, 0);
   bytes.set(fields.senderHardware, 6);
   bytes.set(HEADER, 12);
@@ -90,7 +90,7 @@ export function arpRequest(address: string, hardware: string, from: string | nul
 
 /** @returns null for what is no ARP of IPv4 over Ethernet, cut short, or of another operation */
 export function parseArp(bytes: Uint8Array): ArpClaim | null {
-  if (bytes.length < ARP_BYTES || !HEADER.every((byte, index) => bytes[12 + index] === byte)) return null;
+  if (bytes.length < ARP_LENGTH || !HEADER.every((byte, index) => bytes[12 + index] === byte)) return null;
   if (bytes[20] !== 0 || (bytes[21] !== REQUEST && bytes[21] !== REPLY)) return null;
   const sender = bytes.subarray(28, 32);
   return {

@@ -16,6 +16,9 @@ export interface FrontWatch {
   readonly unanswered: number;
   readonly firstUnansweredAt: number;
   readonly askAt: number;
+  /** When the witnesses were asked last, and when they were asked the question that one of them answered last; -Infinity: never. */
+  readonly askedAt: number;
+  readonly answeredAskAt: number;
   readonly front: "ok" | "lost";
   readonly reason: string;
 }
@@ -36,7 +39,8 @@ export function watchFrom(now: number, options: { witnesses: boolean; carrier: b
   const front = carrier ? "ok" : "lost";
   const reason = carrier ? "the link is up" : "the interface has no carrier";
   const silence = { everHeard: false, unanswered: 0, firstUnansweredAt: now };
-  return { carrier, witnesses, ...silence, askAt: now, front, reason };
+  const asked = { askedAt: Number.NEGATIVE_INFINITY, answeredAskAt: Number.NEGATIVE_INFINITY };
+  return { carrier, witnesses, ...silence, ...asked, askAt: now, front, reason };
 }
 
 /** Does a witness answer? Null: there is none to ask. */
@@ -79,7 +83,7 @@ export function watchStep(
         watch = { ...watch, carrier: event.up, unanswered: 0, firstUnansweredAt: now };
       break;
     case "answer":
-      watch = { ...watch, everHeard: true, unanswered: 0 };
+      watch = { ...watch, everHeard: true, unanswered: 0, answeredAskAt: watch.askedAt };
       break;
     case "tick":
       if (watch.witnesses && now >= watch.askAt) {
@@ -87,6 +91,7 @@ export function watchStep(
         watch = {
           ...watch,
           askAt: now + ASK_MS,
+          askedAt: now,
           unanswered: watch.unanswered + 1,
           firstUnansweredAt: first,
         };

@@ -108,6 +108,11 @@ export class Front {
     return { front, reason, carrier, witness };
   }
 
+  /** When the witnesses were asked the question that one of them answered last, monotonic milliseconds; -Infinity: never. */
+  get witnessedAt(): number {
+    return this.#watch.answeredAskAt;
+  }
+
   /** Of the interface, "02:00:…"; for the peers, so that they know a holder as one of us. */
   get hardware(): string {
     return this.#link?.hardware ?? "";

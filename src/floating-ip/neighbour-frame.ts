@@ -4,7 +4,7 @@ import { hardwareBytes, hardwareText } from "./arp-frame.ts";
 import { addressBytes } from "./floating-address.ts";
 
 /** Every frame that we send has this length: Ethernet 14, IPv6 40, ICMPv6 32; shorter ones are padded. */
-export const NEIGHBOUR_FRAME_BYTES = 86;
+export const NEIGHBOUR_FRAME_LENGTH = 86;
 
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
@@ -41,7 +41,7 @@ interface Packet {
 
 function frame({ hardware, source, destination, message }: Packet): Uint8Array {
   const sum = checksum(source, destination, message);
-  const bytes = new Uint8Array(NEIGHBOUR_FRAME_BYTES);
+  const bytes = new Uint8Array(NEIGHBOUR_FRAME_LENGTH);
   bytes.set([0x33, 0x33, ...destination.subarray(12)], 0); // RFC 2464 section 7
   bytes.set(hardwareBytes(hardware), 6);
   bytes.set([0x86, 0xdd, 0x60], 12);

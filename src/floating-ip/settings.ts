@@ -23,6 +23,14 @@ export type FloatingIpSettings =
     }
   | { readonly driver: "none" };
 
+/** The bounds of each number, and its default. */
+export const FLOATING_IP_BOUNDS = {
+  addresses: { min: 1, max: 16 },
+  lifetimeS: { min: 1, max: 60, default: 1 },
+  timeoutMs: { min: 100, max: 60_000, default: 10_000 },
+  triesMax: { min: 1, max: 10, default: 3 },
+} as const;
+
 export function openDriver(settings: FloatingIpSettings, events: DriverEvents): FloatingIpDriver {
   switch (settings.driver) {
     case "linux":

@@ -2,8 +2,8 @@
  * How socat is told to open the sockets that Node has not: AF_PACKET to send frames that we build, and one that receives only
  * what we ask for (all ARP; of IPv6 only neighbour advertisements). A socket for everything would copy each SIP packet. Pure.
  */
-import { ARP_FRAME_BYTES } from "./arp-frame.ts";
-import { NEIGHBOUR_FRAME_BYTES } from "./neighbour-frame.ts";
+import { ARP_FRAME_LENGTH } from "./arp-frame.ts";
+import { NEIGHBOUR_FRAME_LENGTH } from "./neighbour-frame.ts";
 
 export type WireKind = "arp" | "neighbour";
 
@@ -53,6 +53,6 @@ export function wireArguments(target: WireTarget): string[] {
   const packets = `SOCKET-DATAGRAM:${AF_PACKET}:${SOCK_RAW}:${inOrder}:${address},bind=${address}`;
   const filter = `setsockopt-listen=${ICMPV6}:${ICMP6_FILTER}:${onlyAdvertisements(target.littleEndian)}`;
   const receive = `IP6-RECV:${ICMPV6},${filter},so-bindtodevice=${target.interface}`;
-  const bytes = arp ? ARP_FRAME_BYTES : NEIGHBOUR_FRAME_BYTES;
+  const bytes = arp ? ARP_FRAME_LENGTH : NEIGHBOUR_FRAME_LENGTH;
   return ["-dd", "-x", "-b", String(bytes), "STDIO", arp ? packets : `${receive}!!${packets}`];
 }

@@ -24,7 +24,7 @@ export interface GuardianLink {
   report(report: EngineReport): void;
   /** New datagrams to resign by, at each change of epoch, sequence or a peer's nonce. */
   resignation(copies: readonly ResignationCopy[]): void;
-  /** Before a planned end: no beats, and the guardian's death matters no more. */
+  /** The last thing before a planned end: without beats the guardian soon kills, and its own death matters no more. */
   close(): void;
 }
 

@@ -172,10 +172,13 @@ function onExit(
   // An engine that has not yet come to listen for it ends by the signal itself: that is a stop as well.
   const obeyed = stopping && (exit.signal === "SIGTERM" || exit.signal === "SIGINT");
   const code = exit.code ?? (obeyed ? 0 : 1);
-  if (!stopping) effects.push(say("error", `the engine has ended ${how}`));
+  // An engine that has served ends by itself, and begins anew as a standby.
+  const planned = !stopping && exit.code === 0;
+  if (planned) effects.push(say("info", "the engine has ended in order, and is started as a standby"));
+  else if (!stopping) effects.push(say("error", `the engine has ended ${how}`));
   const stable = phase.kind === "running" && now - phase.since >= STABLE_MS;
-  const failures = stable ? 1 : state.failures + 1;
-  const wait = Math.min(FIRST_RESTART_MS * 2 ** (failures - 1), LAST_RESTART_MS);
+  const failures = planned ? 0 : stable ? 1 : state.failures + 1;
+  const wait = planned ? 0 : Math.min(FIRST_RESTART_MS * 2 ** (failures - 1), LAST_RESTART_MS);
   const after = { ...state, failures };
   if (state.holds) {
     effects.push({ kind: "clear" });

@@ -8,7 +8,7 @@ const GONE_WAIT_MS = 200;
 const POLL_MS = 2;
 
 /** After this the table of processes is read: a killed child whose new parent does not wait for it stays as a zombie. */
-const ZOMBIES_AFTER_MS = 20;
+const ZOMBIES_AFTER_MS = 4;
 
 /** Frozen processes, too. */
 export function killGroup(leader: number): void {

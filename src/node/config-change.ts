@@ -22,6 +22,9 @@ const FIXED_SECTIONS: ReadonlySet<Section> = new Set<Section>([
   "cdr",
   "state",
   "control",
+  "cluster",
+  "redis",
+  "role",
 ]);
 /** Limits that the calls are held to; the rest belong to sockets that are open. */
 const CHANGING_LIMITS: ReadonlySet<string> = new Set(["maxCalls", "maxCallsPerSecond"]);
@@ -39,6 +42,9 @@ export function compareConfigs(current: Config, next: Config): ConfigChange {
     cdr: current.cdr,
     state: current.state,
     control: current.control,
+    cluster: current.cluster,
+    redis: current.redis,
+    role: current.role,
     limits: {
       ...current.limits,
       maxCalls: next.limits.maxCalls,

@@ -7,6 +7,8 @@ import type { Cdr } from "../calls/cdr.ts";
 import type { Config } from "../config/config.ts";
 import { reachOf, systemResolver } from "../dns/system-resolver.ts";
 import type { Confirm } from "../proxy/context-journal.ts";
+import type { AnswerProbe } from "../proxy/core.ts";
+import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Journal } from "../replication/journal.ts";
 import type { WarmRecord } from "../replication/warm-copy.ts";
@@ -27,6 +29,8 @@ export interface Edges {
   readonly journal: Journal;
   /** Which message waits until the journal has what led to it. Default: none. */
   readonly confirm?: Confirm;
+  /** Of a node of a cluster. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 /** What of the standby's copy a takeover reads. */
@@ -42,6 +46,7 @@ export class Engine {
   readonly cdrs: CdrFile | null;
   readonly targets: NodeTargets;
   readonly overload: OverloadWatch;
+  readonly #counters = new Counters();
   readonly #edges: Edges;
   readonly #config: Config;
   readonly #source: PartsSource;
@@ -84,10 +89,12 @@ export class Engine {
       wheel: clock.wheel,
       now: () => clock.now(),
       log,
+      counters: this.#counters,
       calls: this.calls,
       journal: this.#journal,
       watch: this.targets.watch,
       locate: this.targets.locate,
+      ...(edges.answerProbe === undefined ? {} : { answerProbe: edges.answerProbe }),
     });
     this.overload = new OverloadWatch(config.overload, {
       listeners: transports.listeners,
@@ -186,6 +193,7 @@ export class Engine {
       resolver,
       random: Math.random,
       probe: (probe, done) => this.proxy.probe(probe, done),
+      counters: this.#counters,
       stateDirectory: config.state.directory,
       journal,
     });

@@ -18,6 +18,7 @@ import { type HealthChange, HealthTable } from "../health/health-table.ts";
 import { RANK } from "../health/target-health.ts";
 import type { TargetStatus } from "../health/target-status.ts";
 import type { Locate } from "../proxy/core.ts";
+import type { Counters } from "../proxy/counters.ts";
 import type { Identity } from "../proxy/identity.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
 import type { TargetWatch } from "../proxy/target-watch.ts";
@@ -47,6 +48,7 @@ export interface NodeTargetsPorts {
   readonly random: () => number;
   readonly resolver: Resolver;
   readonly probe: SipProxy["probe"];
+  readonly counters: Pick<Counters, "add">;
   /** Where the states that operators set are kept. */
   readonly stateDirectory: string;
   /** Where a successor learns what this node knows. */
@@ -275,10 +277,18 @@ export class NodeTargets implements TargetsPort {
   }
 
   #standing(id: string): Standing {
-    const rank = this.#health.rank(id);
-    if (rank >= RANK.closed) return "out";
-    if (rank > RANK.failing) return "doubtful";
-    return this.knowledge.share(id) < 1 ? "ramping" : "usable";
+    switch (this.#health.rank(id)) {
+      case RANK.usable:
+        return this.knowledge.share(id) < 1 ? "ramping" : "usable";
+      case RANK.failing:
+        return "failing";
+      case RANK.recovering:
+        return "recovering";
+      case RANK.down:
+        return "down";
+      default:
+        return "out";
+    }
   }
 
   #probe(id: string, probe: number, timeoutMs: number): void {
@@ -310,11 +320,19 @@ export class NodeTargets implements TargetsPort {
     this.#followed?.router.standingsChanged();
     this.#journal.changed(change.id);
     const { log } = this.#ports;
+    const { counters } = this.#ports;
     const { id: target, from, to, reason } = change;
     const fields = { target, from, to, reason };
-    if (change.kind === "operated") log.warn({ ...fields, by: change.by }, "target set by an operator");
-    else if (change.crossed) log.warn(fields, to === "down" ? "target down" : "target back");
-    else log.info(fields, "target changed");
+    if (change.kind === "operated") {
+      counters.add("health.operated");
+      log.warn({ ...fields, by: change.by }, "target set by an operator");
+    } else if (change.crossed) {
+      counters.add(to === "down" ? "health.down" : "health.back");
+      log.warn(fields, to === "down" ? "target down" : "target back");
+    } else {
+      counters.add("health.changed");
+      log.info(fields, "target changed");
+    }
   }
 }
 

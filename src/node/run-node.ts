@@ -2,25 +2,53 @@
 import { pino } from "pino";
 import { targetCommands } from "../admin/target-commands.ts";
 import type { Config } from "../config/config.ts";
+import { GUARDIAN_VARIABLE } from "../guardian/engine-link.ts";
+import { guardianLog } from "../guardian/guardian-log.ts";
+import { runGuardian } from "../guardian/run-guardian.ts";
 import type { SipProxy } from "../proxy/proxy.ts";
 import { MemoryJournal } from "../replication/memory-journal.ts";
 import type { TransportHandlers } from "../transport/flow.ts";
 import { openTransports } from "../transport/transports.ts";
+import { runClusterNode } from "./cluster/run-cluster-node.ts";
 import { Engine } from "./engine.ts";
+import { rehearse } from "./rehearsal.ts";
 import { installReload } from "./reload.ts";
 import { untilStopped } from "./stop.ts";
 import { SystemClock } from "./system-clock.ts";
 
 /** How often the counters are logged. */
 const COUNTERS_LOG_MS = 60_000;
+/** Milliseconds of processor time for the rehearsal. By its end most of what carries a call is compiled (docs/performance.md). */
+const REHEARSAL_MS = 800;
+/** Set to "off" by tests that start many nodes. */
+const REHEARSAL_VARIABLE = "TANDEM_REHEARSAL";
 
 /**
- * Runs a node in this process until SIGTERM or SIGINT.
+ * Runs a node until SIGTERM or SIGINT: alone in this process, or as the engine of a cluster under a guardian, which this process then is.
  * @param options.file the configuration's path, for the log and for reloads
  * @throws ListenError, CdrFileError, ControlError where what it needs can't be opened; nothing is left open then
  */
 export async function runNode(config: Config, options: { file: string }): Promise<void> {
+  if (config.cluster === null) await runAlone(config, options);
+  else if (process.env[GUARDIAN_VARIABLE] === "1") await runClusterNode(config, options);
+  else await guard(config);
+}
+
+/** This process stays small: it starts itself once more as the engine, and watches it. */
+async function guard({ node }: Config): Promise<void> {
+  const [, program = ""] = process.argv;
+  process.exitCode = await runGuardian({
+    command: [process.execPath, ...process.execArgv, program, ...process.argv.slice(2)],
+    env: process.env,
+    log: guardianLog(node),
+  });
+}
+
+async function runAlone(config: Config, options: { file: string }): Promise<void> {
   const log = pino({ level: config.log.level, base: { node: config.node } });
+  if (process.env[REHEARSAL_VARIABLE] !== "off") {
+    log.debug(await rehearse({ budgetMs: REHEARSAL_MS, usedMs: timeUsed() }), "rehearsed");
+  }
   const clock = new SystemClock();
   let proxy: SipProxy | null = null;
   const handlers: TransportHandlers = {
@@ -69,4 +97,14 @@ export async function runNode(config: Config, options: { file: string }): Promis
     for (const step of undo.reverse()) step();
     throw error;
   }
+}
+
+/** Milliseconds of processor time from now on, that of V8's threads included; on a busy machine half of the time that has passed. */
+function timeUsed(): () => number {
+  const begun = process.cpuUsage();
+  const since = performance.now();
+  return () => {
+    const { user, system } = process.cpuUsage(begun);
+    return Math.max((user + system) / 1_000, (performance.now() - since) / 2);
+  };
 }

@@ -15,8 +15,11 @@ export class SystemClock implements Clock {
   readonly wheel = new TimerWheel(monotonicMs(), TICK_MS);
   private readonly beat: NodeJS.Timeout;
 
-  constructor() {
-    this.beat = setInterval(() => this.wheel.advance(monotonicMs()), TICK_MS);
+  /** @param mayTick looked at before each beat: while it is not so, no timer fires. Default: always */
+  constructor(mayTick: () => boolean = () => true) {
+    this.beat = setInterval(() => {
+      if (mayTick()) this.wheel.advance(monotonicMs());
+    }, TICK_MS);
   }
 
   now(): number {

@@ -15,6 +15,8 @@ export interface GateOptions {
   readonly listen: readonly ListenerAddress[];
   readonly handlers: TransportHandlers;
   readonly open: OpenSockets;
+  /** Looked at before each message that leaves: a node that was frozen wakes with open sockets. Default: always. */
+  readonly maySend?: () => boolean;
 }
 
 export class TransportsGate implements Transports {
@@ -79,7 +81,8 @@ export class TransportsGate implements Transports {
   }
 
   send(flow: Flow, message: string): void {
-    if (this.inner === null) this.past["send.whileShut"] = (this.past["send.whileShut"] ?? 0) + 1;
+    if (this.inner === null || this.options.maySend?.() === false)
+      this.past["send.whileShut"] = (this.past["send.whileShut"] ?? 0) + 1;
     else this.inner.send(flow, message);
   }
 
@@ -99,6 +102,10 @@ export class TransportsGate implements Transports {
 
   alias(connection: number, port: number): boolean {
     return this.inner?.alias(connection, port) ?? false;
+  }
+
+  resetConnections(): void {
+    this.inner?.resetConnections();
   }
 
   async close(): Promise<void> {

@@ -23,8 +23,8 @@ export interface Arrival {
 export function arrivalOf(request: SipMessage, flow: Flow, group: string | null): Arrival {
   const via = request.topVia;
   const topVia = stampedVia(request.raw, via, flow);
-  const stamped = topVia !== request.raw.slice(via.start, via.end);
-  const received = stamped && topVia.includes(";received=") ? flow.address : "";
+  // As stampedVia writes it.
+  const received = via.rport !== null || addressOf(via.host) !== flow.address ? flow.address : "";
   const rport = via.rport === null ? "" : String(flow.port);
   return {
     request,

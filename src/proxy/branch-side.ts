@@ -44,14 +44,18 @@ export function isPending(branch: Branch): boolean {
   return kind === "calling" || kind === "trying" || kind === "proceeding";
 }
 
+/** Below it the empty set of a place is kept for its next branch: a set made for each costs more than all else here. */
+export const EMPTY_PLACES_MAX = 1_000;
+
 /** The branch is no longer one that a transport failure at its target would move (§16.9). */
-export function forgetUnanswered(core: Core, branch: Branch): void {
+export function forgetUnanswered(core: Pick<Core, "unanswered">, branch: Branch): void {
   const { place } = branch.hop;
   const set = core.unanswered.get(place);
-  if (set?.delete(branch) === true && set.size === 0) core.unanswered.delete(place);
+  if (set?.delete(branch) === true && set.size === 0 && core.unanswered.size > EMPTY_PLACES_MAX)
+    core.unanswered.delete(place);
 }
 
-export function rememberUnanswered(core: Core, branch: Branch): void {
+export function rememberUnanswered(core: Pick<Core, "unanswered">, branch: Branch): void {
   const { place } = branch.hop;
   const set = core.unanswered.get(place);
   if (set === undefined) core.unanswered.set(place, new Set([branch]));

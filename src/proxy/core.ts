@@ -54,6 +54,8 @@ export interface Core {
   readonly journal: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
+  /** null: the node runs alone. */
+  readonly answerProbe: AnswerProbe | null;
   readonly transports: Pick<Transports, "send" | "isOpen" | "alias">;
   readonly wheel: TimerWheel;
   readonly log: Log;
@@ -95,6 +97,13 @@ export interface Core {
   /** Stray responses that may still be forwarded in this second. */
   strayBudget: { second: number; left: number };
 }
+
+/**
+ * Answers the question of another node of the cluster, "who has this address?".
+ * @param question value of the header {@link PROBE_HEADER} as it came
+ * @returns the value for the answer's header; null: none of this cluster's
+ */
+export type AnswerProbe = (question: string) => string | null;
 
 /** "transport:address:port": the resolved place a request is sent to. */
 export function placeOf(flow: Flow): string {

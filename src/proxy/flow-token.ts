@@ -36,8 +36,8 @@ export class FlowTokens {
   private readonly signer: Signer;
   private readonly texts = new Map<string, string>();
   private readonly endpoints = new Map<string, Endpoint>();
-  /** Tokens lately made or verified, with the dialog that they belong to: most requests in a dialog follow soon. */
-  private readonly recent = new Map<string, string>();
+  /** Tokens lately made or verified: most requests in a dialog follow soon. */
+  private readonly recent = new Map<string, Remembered>();
 
   constructor(secrets: readonly string[]) {
     this.signer = new Signer(secrets, "flow-token");
@@ -47,7 +47,7 @@ export class FlowTokens {
   make(ingress: Endpoint, egress: Endpoint, dialog: { callId: string; callerTag: string }): string {
     const head = `${VERSION}.${this.endpointText(ingress)}.${this.endpointText(egress)}`;
     const token = `${head}.${this.signer.sign(signed(head, dialog.callId, dialog.callerTag), SIGNATURE_LENGTH)}`;
-    this.remember(token, `${dialog.callId}\n${dialog.callerTag}`);
+    this.remember(token, { dialog: `${dialog.callId}\n${dialog.callerTag}`, ingress, egress });
     return token;
   }
 
@@ -56,6 +56,20 @@ export class FlowTokens {
    * @returns null where it is none, was not signed by this cluster, or belongs to another dialog
    */
   read(token: string, request: { callId: string; fromTag: string; toTag: string }): FlowToken | null {
+    const recent = this.recent.get(token);
+    if (recent !== undefined) {
+      const { dialog, ingress, egress } = recent;
+      const { callId, fromTag, toTag } = request;
+      if (isDialog(dialog, callId, fromTag)) return { ingress, egress, direction: "to-callee" };
+      if (toTag !== "" && isDialog(dialog, callId, toTag)) return { ingress, egress, direction: "to-caller" };
+    }
+    return this.readAnew(token, request);
+  }
+
+  private readAnew(
+    token: string,
+    request: { callId: string; fromTag: string; toTag: string },
+  ): FlowToken | null {
     const parts = token.split(".");
     const [version, ingressText, egressText, signature] = parts;
     if (parts.length !== 4 || version !== VERSION) return null;
@@ -65,7 +79,10 @@ export class FlowTokens {
     if (direction === null) return null;
     const ingress = this.endpoint(ingressText);
     const egress = this.endpoint(egressText);
-    return ingress === null || egress === null ? null : { ingress, egress, direction };
+    if (ingress === null || egress === null) return null;
+    const callerTag = direction === "to-callee" ? request.fromTag : request.toTag;
+    this.remember(token, { dialog: `${request.callId}\n${callerTag}`, ingress, egress });
+    return { ingress, egress, direction };
   }
 
   /** Whose tag is the caller's? null where the signature is not over this dialog. */
@@ -73,25 +90,17 @@ export class FlowTokens {
     token: string,
     request: { callId: string; fromTag: string; toTag: string },
   ): FlowToken["direction"] | null {
-    const recent = this.recent.get(token);
     const { callId, fromTag, toTag } = request;
-    const [forth, back] = [`${callId}\n${fromTag}`, `${callId}\n${toTag}`];
-    if (recent === forth) return "to-callee";
-    if (toTag !== "" && recent === back) return "to-caller";
     const signatureAt = token.length - SIGNATURE_LENGTH;
     const [head, signature] = [token.slice(0, signatureAt - 1), token.slice(signatureAt)];
-    if (this.signer.verify(signed(head, callId, fromTag), signature)) {
-      this.remember(token, forth);
-      return "to-callee";
-    }
-    if (toTag === "" || !this.signer.verify(signed(head, callId, toTag), signature)) return null;
-    this.remember(token, back);
-    return "to-caller";
+    if (this.signer.verify(signed(head, callId, fromTag), signature)) return "to-callee";
+    const isBack = toTag !== "" && this.signer.verify(signed(head, callId, toTag), signature);
+    return isBack ? "to-caller" : null;
   }
 
-  private remember(token: string, dialog: string): void {
+  private remember(token: string, { dialog, ingress, egress }: Remembered): void {
     if (this.recent.size >= RECENT_TOKENS_MAX) this.recent.clear();
-    this.recent.set(flat(token), flat(dialog));
+    this.recent.set(flat(token), { dialog: flat(dialog), ingress, egress });
   }
 
   private endpoint(text: string): Endpoint | null {
@@ -113,6 +122,24 @@ export class FlowTokens {
     this.texts.set(key, text);
     return text;
   }
+}
+
+/** A token whose signature needs no second look: the dialog that it is for, and what it says. */
+interface Remembered {
+  /** Call-ID, line feed, the caller's tag. */
+  readonly dialog: string;
+  readonly ingress: Endpoint;
+  readonly egress: Endpoint;
+}
+
+/** Compared without making a string. */
+function isDialog(dialog: string, callId: string, callerTag: string): boolean {
+  return (
+    dialog.length === callId.length + 1 + callerTag.length &&
+    dialog.charCodeAt(callId.length) === 10 &&
+    dialog.startsWith(callId) &&
+    dialog.endsWith(callerTag)
+  );
 }
 
 function signed(head: string, callId: string, callerTag: string): string {

@@ -18,6 +18,7 @@ import {
   type ResponseContext,
 } from "./response-context.ts";
 import { concluded, ownResponse, respond } from "./server-side.ts";
+import { isOurOwn } from "./target-watch.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** Above it a request is not sent over UDP where the target has TCP (§18.1.1: 200 bytes below an MTU of 1500). */
@@ -65,7 +66,7 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   }
   const branch = newBranch(core, context, place, { id, text, breadth });
   context.breadthLeft -= breadth;
-  context.branches.push(branch);
+  context.branches = [...context.branches, branch];
   core.clients.set(id, { branch, context });
   rememberUnanswered(core, branch);
   core.counters.add("request.forwarded");
@@ -156,7 +157,8 @@ export function onFailureResponse(
 ): void {
   const { status } = response;
   settle(core, context, branch, status);
-  if (status === 401 || status === 407) context.challenges.push(...challengesOf(response));
+  if (status === 401 || status === 407)
+    context.challenges = [...context.challenges, ...challengesOf(response)];
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
   note(context, { status, text: withoutTopVia(response, context.reply), reason: "" });
@@ -177,8 +179,7 @@ export function onBranchLost(
   if (!branch.wanted || context.finalSent > 0) return;
   branch.wanted = false;
   note(context, loss);
-  if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp" && branch.provisional === 0)
-    backToUdp(core, context, branch);
+  if (isTriedByTcp(branch) && branch.provisional === 0) backToUdp(core, context, branch);
   // A non-INVITE request that timed out has timed out for its sender, too (RFC 4320 §4.2): nobody would hear another answer.
   const tooLate = loss.status === 408 && !isInvite(context);
   advance(core, context, branch, branch.provisional <= 100 && !tooLate ? loss.reason : "");
@@ -203,7 +204,8 @@ export function onSetupTimeout(core: Core, context: ResponseContext): void {
 export function onNoAnswer(core: Core, context: ResponseContext, branch: Branch, reason: string): void {
   branch.noAnswerAt = NEVER;
   if (reason !== "no answer") branch.noProgressAt = NEVER;
-  else if (branch.hop.target !== null) core.watch.silent(branch.hop.target.id, core.now);
+  else if (branch.hop.target !== null && !isTriedByTcp(branch))
+    core.watch.silent(branch.hop.target.id, core.now);
   giveUp(core, context, branch, { status: 408, text: "", reason });
 }
 
@@ -214,7 +216,7 @@ export function giveUp(core: Core, context: ResponseContext, branch: Branch, los
   if (context.breadthLeft < 1) return;
   // A target that is silent over TCP is more likely dead than without TCP: another one first, where there is one.
   if (context.nextHop >= context.hops.length) {
-    if (!branch.hop.mayUseTcp || branch.hop.flow.transport !== "tcp" || branch.provisional > 0) return;
+    if (!isTriedByTcp(branch) || branch.provisional > 0) return;
     backToUdp(core, context, branch);
   }
   abandon(core, context, branch, "");
@@ -240,18 +242,26 @@ export function onRefused(core: Core, context: ResponseContext, branch: Branch, 
   branch.final = loss.status;
   if (!wanted || context.finalSent > 0) return;
   note(context, loss);
-  if (branch.hop.mayUseTcp && branch.hop.flow.transport === "tcp") backToUdp(core, context, branch);
+  if (isTriedByTcp(branch)) backToUdp(core, context, branch);
   advance(core, context, branch, loss.reason);
 }
 
-/** What the loss of a branch says of its target; nothing where we are to blame. */
+/**
+ * What the loss of a branch says of its target; nothing where we are to blame, nor where a target of UDP was tried by TCP for the size
+ * of a request: it may have none.
+ */
 function tellWatch(core: Core, branch: Branch, loss: FinalResponse): void {
   const { target } = branch.hop;
-  if (target === null || loss.reason === "too-large" || loss.reason === "no-listener") return;
+  if (target === null || isTriedByTcp(branch) || isOurOwn(loss.reason, branch.hop.flow)) return;
   // The silence that noAnswerAfter has ended was told then.
   const isTold = branch.invite !== null && branch.noAnswerAt === NEVER;
   if (loss.status !== 408) core.watch.failed(target.id, loss.reason, core.now);
   else if (branch.provisional === 0 && !isTold) core.watch.silent(target.id, core.now);
+}
+
+/** A target of UDP, tried by TCP for the size of the request. */
+function isTriedByTcp({ hop }: Branch): boolean {
+  return hop.mayUseTcp && hop.flow.transport === "tcp";
 }
 
 /** A target without TCP gets the large request by UDP (§18.1.1): the same place once more, before the next. */
@@ -261,7 +271,7 @@ function backToUdp(core: Core, context: ResponseContext, branch: Branch): void {
   const flow = { ...hop.flow, transport: "udp" as const, listener };
   const place = placeOf(flow);
   core.withoutTcp.set(place, core.now + WITHOUT_TCP_MS);
-  context.hops.splice(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
+  context.hops = context.hops.toSpliced(context.nextHop, 0, { ...hop, flow, place, mayUseTcp: false });
 }
 
 /** @param reason why the next target may be tried; "" where it may not */

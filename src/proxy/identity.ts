@@ -20,8 +20,9 @@ export class Identity {
   /** "host:port" of aliases that name a port. */
   private readonly hostPorts = new Set<string>();
   private readonly ports = new Set<number>();
-  /** Answers of {@link egress}, by what was asked. */
-  private readonly egresses = new Map<string, number>();
+  /** Answers of {@link egress}, by transport and ingress, then by address: no key is made for a question. */
+  private readonly egresses = new Map<string, Map<string, number>[]>();
+  private egressCount = 0;
   /** Domains and addresses that are us on any port that we serve. */
   private readonly names = new Set<string>();
 
@@ -84,13 +85,24 @@ export class Identity {
    * @returns -1 where there is none
    */
   egress(transport: string, address: string, ingress: number): number {
-    const key = `${transport} ${ingress} ${address}`;
-    const known = this.egresses.get(key);
+    const known = this.egresses.get(transport)?.[ingress + 1]?.get(address);
     if (known !== undefined) return known;
     const best = this.bestListener(transport, address, ingress);
-    if (this.egresses.size >= EGRESSES_MAX) this.egresses.clear();
-    this.egresses.set(key, best);
+    // A token of another node may name a listener that is none here.
+    if (ingress < this.listeners.length) this.rememberEgress(transport, ingress, { address, best });
     return best;
+  }
+
+  private rememberEgress(transport: string, ingress: number, found: { address: string; best: number }): void {
+    if (this.egressCount >= EGRESSES_MAX) {
+      this.egresses.clear();
+      this.egressCount = 0;
+    }
+    const byIngress = this.egresses.get(transport) ?? [new Map()]; // the first: from no listener, -1
+    this.egresses.set(transport, byIngress);
+    while (byIngress.length <= ingress + 1) byIngress.push(new Map());
+    byIngress[ingress + 1]?.set(found.address, found.best);
+    this.egressCount++;
   }
 
   private bestListener(transport: string, address: string, ingress: number): number {

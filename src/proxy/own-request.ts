@@ -15,7 +15,7 @@ export interface OwnRequest {
   readonly timer: TimerEntry;
   /** As of a {@link ResponseContext}. */
   record: object | null;
-  /** Told once how it ended, where somebody wants to know. */
+  /** Told how it ended, where somebody wants to know; twice where an answer comes after the silence. */
   readonly ended: ((end: OwnRequestEnd) => void) | null;
 }
 

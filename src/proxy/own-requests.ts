@@ -13,8 +13,10 @@ import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
-/** How many of the proxy's own requests may run at once; each ends by itself after 64*T1. */
+/** How many of the proxy's own requests may run at once, beside probes; each ends by itself after 64*T1. */
 export const OWN_REQUESTS_MAX = 10_000;
+/** An answer that comes so long after the time-out is still told, as late. */
+const LATE_ANSWER_MS = 5_000;
 
 interface OwnParts {
   readonly branch: string;
@@ -25,7 +27,8 @@ interface OwnParts {
 
 /**
  * Starts a non-INVITE transaction without anybody above it.
- * @param asked who wants to know how it ends, and how long it may take in place of 64*T1
+ * @param asked who wants to know how it ends, and how long it may take in place of 64*T1; told once more where a final response
+ *   comes after that time
  */
 export function sendOwn(
   core: Core,
@@ -34,9 +37,9 @@ export function sendOwn(
 ): void {
   const key = ownKey(own.branch, own.method);
   if (core.own.has(key)) return;
-  if (core.own.size >= OWN_REQUESTS_MAX) {
+  // Probes are as many as there are targets, and one that was not sent would tell against its target.
+  if (asked === undefined && core.own.size >= OWN_REQUESTS_MAX) {
     core.counters.add("own.over-limit");
-    asked?.ended({ kind: "failed", failure: "too many requests of our own" });
     return;
   }
   const reliable = isReliable(own.flow);
@@ -94,6 +97,10 @@ const NO_FACTS: EventFacts = { response: null, failure: "" };
 export function stepOwn(core: Core, key: string, event: ClientEvent, facts: EventFacts = NO_FACTS): void {
   const own = core.own.get(key);
   if (own === undefined) return;
+  if (own.state.kind === "terminated") {
+    endLate(core, key, own, facts.response);
+    return;
+  }
   const at = { reliable: own.reliable, now: core.now, timers: core.timers };
   const [state, effects] = stepNonInviteClient(own.state, event, at);
   own.state = state;
@@ -104,14 +111,24 @@ export function stepOwn(core: Core, key: string, event: ClientEvent, facts: Even
     else if (effect === "deliver" && facts.response !== null && facts.response.status >= 200)
       own.ended?.({ kind: "answered", response: facts.response });
   }
-  if (state.kind === "terminated") {
+  if (state.kind !== "terminated") {
+    core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
+    if (own.ended === null) core.journal.ownChanged(own);
+  } else if (own.ended !== null && effects.includes("timeout"))
+    core.wheel.schedule(own.timer, core.now + LATE_ANSWER_MS);
+  else {
     core.wheel.cancel(own.timer);
     core.own.delete(key);
     if (own.record !== null) core.journal.ownEnded(own);
-  } else {
-    core.wheel.schedule(own.timer, nonInviteClientDeadline(state));
-    if (own.ended === null) core.journal.ownChanged(own);
   }
+}
+
+/** It was silent for too long, and either answers after all or does not. */
+function endLate(core: Core, key: string, own: OwnRequest, response: SipMessage | null): void {
+  if (response !== null && response.status < 200) return;
+  core.wheel.cancel(own.timer);
+  core.own.delete(key);
+  if (response !== null) own.ended?.({ kind: "answered", response });
 }
 
 /**

@@ -32,7 +32,10 @@ export type ProbeResult = Readonly<
   | { kind: "failed"; failure: string }
 >;
 
-/** One probe; a target has one at a time. */
+/**
+ * One probe; a target has one at a time.
+ * @param done told how it ended, and once more where an answer comes after the time-out
+ */
 export function sendProbe(core: Core, probe: Probe, done: (result: ProbeResult) => void): void {
   const { transport, address, port, timeoutMs } = probe;
   const listener = core.identity.egress(transport, address, 0);

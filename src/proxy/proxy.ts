@@ -13,7 +13,7 @@ import { stepBranch } from "./branch-side.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
 import { scheduleContext, settleContext } from "./context-timers.ts";
-import { type Core, type Locate, type Log, placeOf } from "./core.ts";
+import { type AnswerProbe, type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
@@ -28,7 +28,7 @@ import { type Refusal, refusal } from "./refusal.ts";
 import { RefusedLately } from "./refused-lately.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { restoreContext, type StoredContext } from "./restoring.ts";
-import type { TargetWatch } from "./target-watch.ts";
+import { isOurOwn, type TargetWatch } from "./target-watch.ts";
 
 /** What fits into one datagram over IPv4. */
 const UDP_PAYLOAD_MAX = 65_507;
@@ -53,11 +53,15 @@ export interface ProxyPorts extends Reconfiguration {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly log: Log;
+  /** Shared with what counts beside the proxy; default: its own. */
+  readonly counters?: Counters;
   readonly calls: CallLedger;
   /** Left out: nobody has to be told. */
   readonly journal?: ContextJournal;
   readonly watch: TargetWatch;
   readonly locate: Locate;
+  /** Default: the node runs alone. */
+  readonly answerProbe?: AnswerProbe;
 }
 
 /** Running totals for whoever watches. */
@@ -84,12 +88,13 @@ export class SipProxy {
       transports,
       wheel,
       log,
-      counters: new Counters(),
+      counters: ports.counters ?? new Counters(),
       identity,
       calls,
       journal: ports.journal ?? NO_CONTEXT_JOURNAL,
       watch,
       locate,
+      answerProbe: ports.answerProbe ?? null,
       signer: new BranchSigner(secrets),
       tokens: new FlowTokens(secrets),
       timers,
@@ -133,7 +138,7 @@ export class SipProxy {
     const { core } = this;
     core.now = this.now();
     core.counters.add(`transport.${failure}`);
-    onProbeFailure(core, placeOf(flow), failure);
+    if (!isOurOwn(failure, flow)) onProbeFailure(core, placeOf(flow), failure);
     const branches = core.unanswered.get(placeOf(flow));
     if (branches === undefined) return;
     for (const branch of [...branches]) {
@@ -152,7 +157,7 @@ export class SipProxy {
     }
   }
 
-  /** OPTIONS to a target (RFC 3261 §11); `done` is called once. */
+  /** OPTIONS to a target (RFC 3261 §11); `done` is called once, and again for an answer that comes after the time-out. */
   probe(probe: Probe, done: (result: ProbeResult) => void): void {
     this.core.now = this.now();
     sendProbe(this.core, probe, done);

@@ -19,7 +19,7 @@ import { type Destination, destinationOf } from "./destination.ts";
 import { forwardNext } from "./hunting.ts";
 import { answerOptions } from "./options.ts";
 import { type Refusal, refusal } from "./refusal.ts";
-import type { ResponseContext } from "./response-context.ts";
+import type { Branch, ResponseContext } from "./response-context.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
 import { refuse, respond, stepServer } from "./server-side.ts";
 import { serverKey } from "./transaction-key.ts";
@@ -132,7 +132,7 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   if (topVia.alias && arrival.group !== null && isReliable(flow)) {
     core.transports.alias(flow.connection, topVia.port === 0 ? 5060 : topVia.port); // RFC 5923 §8
   }
-  const context = newContext(core, arrival, { key, ...destination });
+  const context = newContext(core, arrival, key, destination);
   core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
   if (context.callKey !== "") tellLedger(core, arrival, destination);
@@ -166,12 +166,16 @@ export class ContextTimer implements Timed {
   }
 }
 
-function newContext(core: Core, arrival: Arrival, parts: Destination & { key: string }): ResponseContext {
+/** Shared by all contexts that have none: an array that grows by `push` takes room for seventeen at once. */
+const NO_BRANCHES: readonly Branch[] = Object.freeze([]);
+const NO_CHALLENGES: readonly string[] = Object.freeze([]);
+
+function newContext(core: Core, arrival: Arrival, key: string, parts: Destination): ResponseContext {
   const { request, reply, topVia, scope } = arrival;
   const timer = new ContextTimer(core);
   const invite = request.method === "INVITE";
   const context: ResponseContext = {
-    key: flat(parts.key),
+    key: flat(key),
     method: request.method,
     callId: scope.callId,
     request: request.raw,
@@ -193,9 +197,9 @@ function newContext(core: Core, arrival: Arrival, parts: Destination & { key: st
     attempts: 0,
     routes: parts.routes,
     breadthLeft: checkBreadth(request),
-    branches: [],
+    branches: NO_BRANCHES,
     best: null,
-    challenges: [],
+    challenges: NO_CHALLENGES,
     cancelled: false,
     cancelReason: "",
     strayAnswer: "",

@@ -1,4 +1,5 @@
 /** Request forwarding, the editing part (RFC 3261 §16.6 items 1 to 8, RFC 5393 §5.3.3): the copy that goes to one target. */
+import { skipSpace } from "../sip/header/character.ts";
 import { lineEnd } from "../sip/message/build-response.ts";
 import { CONTENT_LENGTH, MAX_BREADTH, MAX_FORWARDS, ROUTE, VIA } from "../sip/message/header-name.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
@@ -31,11 +32,17 @@ export function forwardedRequest(request: SipMessage, parts: Forwarding): string
   if (forwardsRow < 0) out += `Max-Forwards: ${MAX_FORWARDS_DEFAULT}\r\n`; // 3
   if (breadthRow < 0) out += `Max-Breadth: ${parts.maxBreadth}\r\n`;
   if (parts.overStream) out += missingLength(request); // 9
-  const edits: Edit[] = [{ at: topVia.start, end: topVia.end, text: parts.topVia }];
-  if (forwardsRow >= 0) edits.push(valueEdit(request, forwardsRow, (request.maxForwards ?? 0) - 1)); // 3
-  if (breadthRow >= 0) edits.push(valueEdit(request, breadthRow, parts.maxBreadth));
-  if (parts.routes !== null) removeRoutes(edits, request);
-  return out + spliceFrom(raw, headersStart, edits.sort(byPlace));
+  const viaRow = request.find(VIA);
+  const edits: Edit[] = [];
+  for (let row = 0; row < request.rows; row++) {
+    if (row === viaRow) edits.push({ at: topVia.start, end: topVia.end, text: parts.topVia });
+    else if (row === forwardsRow)
+      edits.push(valueEdit(request, row, (request.maxForwards ?? 0) - 1)); // 3
+    else if (row === breadthRow) edits.push(valueEdit(request, row, parts.maxBreadth));
+    else if (parts.routes !== null && request.idAt(row) === ROUTE)
+      edits.push({ at: request.lineStart(row), end: lineEnd(request, row), text: "" });
+  }
+  return out + spliceFrom(raw, headersStart, edits);
 }
 
 /** Content-Length line of a message that came by UDP without one; "" where it is there. */
@@ -43,18 +50,8 @@ function missingLength(message: SipMessage): string {
   return message.find(CONTENT_LENGTH) >= 0 ? "" : `Content-Length: ${message.body.length}\r\n`;
 }
 
-function byPlace(a: Edit, b: Edit): number {
-  return a.at - b.at;
-}
-
 function valueEdit(request: SipMessage, row: number, value: number): Edit {
   return { at: request.valueStart(row), end: request.valueEnd(row), text: String(value) };
-}
-
-function removeRoutes(edits: Edit[], request: SipMessage): void {
-  for (let row = request.find(ROUTE); row >= 0; row = request.find(ROUTE, row + 1)) {
-    edits.push({ at: request.lineStart(row), end: lineEnd(request, row), text: "" });
-  }
 }
 
 /** The response without the topmost Via, which was ours (§16.7 item 3), fit for the way that it goes (§18.3). */
@@ -64,7 +61,7 @@ export function withoutTopVia(response: SipMessage, to: Pick<Flow, "transport">)
   const length = to.transport === "udp" ? "" : missingLength(response);
   const head = raw.slice(0, response.lineStart(row)) + length;
   const valueEnd = response.valueEnd(row);
-  const comma = raw.indexOf(",", topVia.end);
-  if (comma >= 0 && comma < valueEnd) return `${head}Via: ${raw.slice(comma + 1).trimStart()}`;
+  const comma = skipSpace(raw, topVia.end, valueEnd); // a Via value ends at a comma or with its line
+  if (comma < valueEnd) return `${head}Via: ${raw.slice(comma + 1).trimStart()}`;
   return head + raw.slice(lineEnd(response, row));
 }

@@ -95,16 +95,16 @@ export interface ResponseContext {
   other: NonInviteServerState | null;
   /** The last response sent up, for retransmissions. */
   lastResponse: string;
-  hops: Hop[];
+  hops: readonly Hop[];
   nextHop: number;
   attempts: number;
   /** Route header lines for the next element in place of those that came; null: unchanged. */
   readonly routes: string | null;
   breadthLeft: number;
-  branches: Branch[];
+  branches: readonly Branch[];
   best: FinalResponse | null;
   /** WWW-Authenticate and Proxy-Authenticate lines of all 401 and 407 (§16.7 item 7). */
-  challenges: string[];
+  challenges: readonly string[];
   /** The caller has cancelled: no new branch. */
   cancelled: boolean;
   /** Reason of the caller's CANCEL, to be copied (RFC 3326 §2); a whole header line or "". */

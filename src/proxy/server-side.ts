@@ -1,4 +1,5 @@
 /** The server transaction's side of a context: what goes up to the caller. */
+import { flat } from "../sip/flat.ts";
 import { buildResponse } from "../sip/message/build-response.ts";
 import { parseMessage, type SipMessage } from "../sip/message/sip-message.ts";
 import { stepInviteServer } from "../sip/transaction/invite-server.ts";
@@ -56,6 +57,7 @@ export function respond(
     context.setupEndsAt = Number.POSITIVE_INFINITY;
     // A 2xx to INVITE is repeated by the callee until the ACK end to end (RFC 6026 §7.1), never by us.
     if (status < 300 && context.invite !== null) context.lastResponse = "";
+    else flat(text); // kept for half a minute more, and joined from slices of a message
   }
   if (waits) {
     core.journal.changed(context);
@@ -79,12 +81,13 @@ function release(context: ResponseContext): void {
   context.callId = "";
   context.loop = "";
   context.scope = NO_SCOPE;
-  context.hops = [];
+  context.hops = NO_HOPS;
   context.nextHop = 0;
   context.best = null;
   for (const branch of context.branches) branch.hop.uriText = "";
 }
 
+const NO_HOPS: ResponseContext["hops"] = Object.freeze([]);
 const NO_SCOPE: ResponseContext["scope"] = { nextVia: "", callId: "", fromTag: "", cseq: 0, method: "" };
 
 /**

@@ -25,16 +25,15 @@ import { type Refusal, refusal } from "./refusal.ts";
 export const MAX_BREADTH_DEFAULT = 60;
 /** Option tags that we understand in Proxy-Require: none needs anything of a proxy that we do not do anyway. */
 const UNDERSTOOD: ReadonlySet<string> = new Set();
-const SINGLE: readonly number[] = [CALL_ID, CSEQ, FROM, TO, MAX_FORWARDS, MAX_BREADTH];
+/** Headers that may stand once, a bit each. */
+const SINGLE = [CALL_ID, CSEQ, FROM, TO, MAX_FORWARDS, MAX_BREADTH].reduce((bits, id) => bits | (1 << id), 0);
 
 /**
  * Reasonable syntax, item 1: what a proxy reads must be readable and there once. Other headers are not looked at.
  * @throws SipParseError, to be answered 400
  */
 export function checkSyntax(request: SipMessage): void {
-  for (const id of SINGLE) {
-    if (request.isRepeated(id)) throw badHeader("a header twice that may stand once", 0);
-  }
+  if (request.isAnyRepeated(SINGLE)) throw badHeader("a header twice that may stand once", 0);
   if (request.cseqMethod !== request.method) throw badHeader("a CSeq of another method", 0);
   if (request.cseqNumber < 0 || request.callId === "" || request.from.uri === "" || request.to.uri === "") {
     throw badHeader("an empty header", 0);

@@ -109,6 +109,14 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.wakeBy(this.ports.clock.now());
   }
 
+  /** The same service under a newer epoch of this node's: the lease was acquired anew, and has raised the fence. */
+  raise(epoch: number): void {
+    if (this.role === "quiet" || epoch < this.epoch) return;
+    this.epoch = epoch;
+    this.role = "serving";
+    this.wakeBy(this.ports.clock.now());
+  }
+
   /** This node writes nothing any more, and forgets what waits: another one does, or the node ends. */
   retire(): void {
     this.service++;

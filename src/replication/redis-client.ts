@@ -1,7 +1,8 @@
 /** One connection of node-redis to one server. It is never mended: who has it makes another one. */
 import { Buffer } from "node:buffer";
 import { createClient, ErrorReply, RESP_TYPES } from "redis";
-import type { RedisHost, RedisLogin, RedisTls } from "./redis-settings.ts";
+import type { RedisHost, RedisLogin } from "../config/redis-config.ts";
+import type { RedisTls } from "./redis-settings.ts";
 import type { StoreFault, StoreFaultCode } from "./store.ts";
 
 /** Reply as RESP2 has it. */

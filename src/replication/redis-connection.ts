@@ -3,8 +3,9 @@
  * Each user has one of its own (the journal, its reader, the lease), so that nobody waits behind another's batch.
  */
 import type { Buffer } from "node:buffer";
+import type { RedisHost } from "../config/redis-config.ts";
 import { openClient, type RedisClient, RedisFault, type RedisReply } from "./redis-client.ts";
-import type { RedisHost, RedisSettings } from "./redis-settings.ts";
+import type { RedisSettings } from "./redis-settings.ts";
 import { askSentinels } from "./sentinel.ts";
 import type { StoreFault } from "./store.ts";
 

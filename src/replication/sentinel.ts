@@ -1,6 +1,8 @@
 /** Asks the Sentinels for the master (https://redis.io/docs/latest/develop/reference/sentinel-clients/). */
+
+import type { RedisHost, RedisLogin } from "../config/redis-config.ts";
 import { openClient, RedisFault } from "./redis-client.ts";
-import type { RedisHost, RedisLogin, RedisTls } from "./redis-settings.ts";
+import type { RedisTls } from "./redis-settings.ts";
 import type { StoreFault } from "./store.ts";
 
 interface Question {

@@ -31,6 +31,10 @@ export const MISMATCH_MS = 60_000;
 export interface StandbyState {
   /** All records are there, and the last commit seen is applied. */
   readonly isWarm: boolean;
+  /** The store has no records at all: there is nothing to wait for. */
+  readonly isEmpty: boolean;
+  /** The active began to fill the store anew, and has not ended. */
+  readonly isFilling: boolean;
   readonly reason: string;
   /** Null: nothing yet. */
   readonly applied: Position | null;
@@ -40,10 +44,13 @@ export interface StandbyState {
   readonly lagMs: number;
 }
 
+/** What the reader tells: a warm copy of texts, or somebody who makes something of them at once. */
+export type StandbyCopy = Pick<WarmCopy, "size" | "begin" | "complete" | "put" | "remove">;
+
 export interface ReaderPorts {
   readonly clock: Clock;
   readonly store: ReadStore;
-  readonly copy: WarmCopy;
+  readonly copy: StandbyCopy;
   readonly storeClock: StoreClock;
   /** Called when what a standby says of itself has changed in kind: warm, or the reason why not. */
   readonly changed: (state: StandbyState) => void;
@@ -68,6 +75,7 @@ export class StandbyReader {
   private describedAt = Number.NEGATIVE_INFINITY;
   private reason = "not started";
   private isWarm = false;
+  private isEmpty = false;
   private caughtUp: CaughtUp | null = null;
   private cancelWake = (): void => {};
   private comparedAt = Number.NEGATIVE_INFINITY;
@@ -96,8 +104,17 @@ export class StandbyReader {
   }
 
   get state(): StandbyState {
-    const { isWarm, reason, applied, lagMs } = this;
-    return { isWarm, reason, applied, lagMs, behind: Math.max(0, this.headCommit - (applied?.commit ?? 0)) };
+    const { isWarm, isEmpty, reason, applied, lagMs } = this;
+    const isFilling = applied !== null && !this.isComplete;
+    return {
+      isWarm,
+      isEmpty,
+      isFilling,
+      reason,
+      applied,
+      lagMs,
+      behind: Math.max(0, this.headCommit - (applied?.commit ?? 0)),
+    };
   }
 
   /**
@@ -131,6 +148,7 @@ export class StandbyReader {
     this.describedAt = now;
     const { position } = answer;
     const { applied } = this;
+    this.isEmpty = position === null;
     if (position === null) {
       // The active fills it anew when it finds it empty. What is known here is kept for a takeover.
       this.applied = null;

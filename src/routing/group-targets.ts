@@ -1,13 +1,14 @@
 /** The targets of one group as they are now: the places behind its names, those that look alive before those that do not. */
 import type { GroupConfig, TargetConfig } from "../config/config.ts";
 import { numericPlace, type Place, type Target, targetsOf } from "./target.ts";
-import { orderByCalls, orderByHash, orderByWeight, rotate, tiersOf } from "./target-order.ts";
+import { orderByCalls, orderByHash, orderByWeight, rotate, tiersOf, type Weighted } from "./target-order.ts";
 
 /**
- * May new calls go to a target? `usable`: yes. `ramping`: yes, with a part of its weight. `doubtful`: it looks down, and is tried
- * where nothing else is left. `out`: the operator has taken it out, or it asked to be left alone.
+ * May new calls go to a target? `usable`: yes. `ramping`: yes, with a part of its weight. `failing`: behind those of its priority that
+ * are neither failing nor worse. `recovering` and `down`: only where nothing else of the group is left, in that order. `out`: the
+ * operator has taken it out.
  */
-export type Standing = "usable" | "ramping" | "doubtful" | "out";
+export type Standing = "usable" | "ramping" | "failing" | "recovering" | "down" | "out";
 
 /** What is known of targets outside the configuration. */
 export interface TargetKnowledge {
@@ -28,6 +29,9 @@ export interface OrderedCall {
   readonly hashKey: string;
 }
 
+const USABLE: ReadonlySet<Standing> = new Set<Standing>(["usable", "ramping", "failing"]);
+
+/** Targets of one priority and one health. */
 interface Tier {
   readonly targets: readonly Target[];
   readonly key: string;
@@ -99,28 +103,39 @@ export class GroupTargets {
     const [name] = this.#unresolved;
     if (this.#targets.length === 0)
       return name === undefined ? `${this.name} has no targets` : `${name} has no address`;
-    const down = this.#targets.some(({ id }) => this.#knowledge.standing(id) === "doubtful");
+    const down = this.#targets.some(({ id }) => this.#knowledge.standing(id) !== "out");
     return down ? `all targets of ${this.name} are down` : `${this.name} is drained or disabled`;
   }
 
   #sorted(): { usable: readonly Tier[]; doubtful: readonly Tier[] } {
     if (this.#tiers !== null) return this.#tiers;
-    const usable: Target[] = [];
-    const doubtful: Target[] = [];
-    const ramping = new Set<string>();
-    for (const target of this.#targets) {
-      const standing = this.#knowledge.standing(target.id);
-      if (standing === "doubtful") doubtful.push(target);
-      else if (standing !== "out") usable.push(target);
-      if (standing === "ramping") ramping.add(target.id);
-    }
-    const tiers = (targets: readonly Target[]): Tier[] =>
-      tiersOf(targets).map((tier) => {
-        const [first] = tier;
-        const key = `${first?.priority} ${first?.srvPriority}`;
-        return { targets: tier, key, ramping: tier.some(({ id }) => ramping.has(id)) ? ramping : null };
-      });
-    this.#tiers = { usable: tiers(usable), doubtful: tiers(doubtful) };
+    const by = Map.groupBy(this.#targets, ({ id }) => this.#knowledge.standing(id));
+    const ramping = new Set((by.get("ramping") ?? []).map(({ id }) => id));
+    const failing = new Set((by.get("failing") ?? []).map(({ id }) => id));
+    const tier = (targets: readonly Target[], health: string): Tier[] => {
+      const [first] = targets;
+      if (first === undefined) return [];
+      const key = `${first.priority} ${first.srvPriority} ${health}`;
+      return [{ targets, key, ramping: targets.some(({ id }) => ramping.has(id)) ? ramping : null }];
+    };
+    // In the order of the file: `round-robin` goes by it.
+    const usable = this.#targets.filter(({ id }) => USABLE.has(this.#knowledge.standing(id)));
+    const doubtful = (["recovering", "down"] as const).flatMap((health) =>
+      tiersOf(by.get(health) ?? []).flatMap((targets) => tier(targets, health)),
+    );
+    this.#tiers = {
+      usable: tiersOf(usable).flatMap((targets) => [
+        ...tier(
+          targets.filter(({ id }) => !failing.has(id)),
+          "usable",
+        ),
+        ...tier(
+          targets.filter(({ id }) => failing.has(id)),
+          "failing",
+        ),
+      ]),
+      doubtful,
+    };
     return this.#tiers;
   }
 
@@ -131,29 +146,31 @@ export class GroupTargets {
   }
 
   #orderTier(tier: Tier, { random, hashKey }: OrderedCall): Target[] {
-    const { targets } = tier;
     switch (this.#config.balance) {
       case "weighted":
-        return tier.ramping === null
-          ? orderByWeight(targets, random)
-          : orderByWeight(this.#shares(targets, tier.ramping), random).map(({ whole }) => whole);
+        return this.#byShares(tier, (targets) => orderByWeight(targets, random));
       case "round-robin": {
-        const start = (this.#turns.get(tier.key) ?? 0) % targets.length;
+        const start = (this.#turns.get(tier.key) ?? 0) % tier.targets.length;
         this.#turns.set(tier.key, start + 1);
-        return rotate(targets, start);
+        return rotate(tier.targets, start);
       }
       case "least-calls":
-        return orderByCalls(targets, (id) => this.#knowledge.callsOn(id), random);
+        return this.#byShares(tier, (targets) =>
+          orderByCalls(targets, (id) => this.#knowledge.callsOn(id), random),
+        );
       case "hash":
-        return orderByHash(targets, hashKey);
+        return this.#byShares(tier, (targets) => orderByHash(targets, hashKey));
     }
   }
 
-  #shares(targets: readonly Target[], ramping: ReadonlySet<string>) {
-    return targets.map((whole) => {
+  /** Orders by weights of which those that are ramping have a part. */
+  #byShares({ targets, ramping }: Tier, order: <T extends Weighted>(targets: readonly T[]) => T[]): Target[] {
+    if (ramping === null) return order(targets);
+    const parts = targets.map((whole) => {
       const share = ramping.has(whole.id) ? this.#knowledge.share(whole.id) : 1;
       return { id: whole.id, weight: whole.weight * share, whole };
     });
+    return order(parts).map(({ whole }) => whole);
   }
 }
 

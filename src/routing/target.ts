@@ -19,7 +19,7 @@ export interface Target {
   /** Of the name's SRV record, within the priority of the configuration; 0 where there is none. */
   readonly srvPriority: number;
   readonly weight: number;
-  /** The URI names no transport: a request too large for UDP may go by TCP (RFC 3261 §18.1.1). */
+  /** Reached by UDP, and the URI does not say so: a request too large for it may go by TCP (RFC 3261 §18.1.1). */
   readonly mayUseTcp: boolean;
   /** Calls at once and new in a second; null: no limit. */
   readonly maxCalls: number | null;
@@ -84,7 +84,7 @@ export function targetsOf(group: string, config: TargetConfig, places: readonly 
       priority: config.priority,
       srvPriority: place.priority,
       weight: config.weight * share,
-      mayUseTcp: config.transport === null,
+      mayUseTcp: config.transport === null && place.transport === "udp",
       maxCalls: config.maxCalls,
       maxCallsPerSecond: config.maxCallsPerSecond,
     });

@@ -90,6 +90,8 @@ export interface Transports {
    * @returns false when the connection is gone
    */
   alias(connection: number, port: number): boolean;
+  /** Resets every TCP connection, and takes no new ones; UDP goes on. */
+  resetConnections(): void;
   /** Stops listening, lets what is queued on TCP out (bounded in time), then closes everything. */
   close(): Promise<void>;
   /** Closes every socket now: nothing queued is read or sent, TCP connections are reset. No handler is called after it. */

@@ -105,6 +105,10 @@ class OpenTransports implements Transports {
     return !this.isClosed && this.tcp.alias(connection, port);
   }
 
+  resetConnections(): void {
+    this.tcp.abort();
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.burst.flush();

@@ -15,6 +15,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { line: /^npm run check$/, by: "scripts/tests.mjs", evidence: /\.\.\.checks\(node\)/ }, // within `npm test`
   { line: /^npm run demo$/, by: "test/lab/demo.test.ts", evidence: /"run", "demo"/ },
   { line: /^npm run bench( -- --quick)?$/, by: "test/lab/bench.test.ts", evidence: /"run", "bench"/ },
+  { line: /^npm run bench:takeover$/, by: "test/lab/bench.test.ts", evidence: /"run", "bench:takeover"/ },
   { line: /^npm pack$/, by: "test/package/pack.test.ts", evidence: /"npm", \["pack"/ },
   { line: /^npm start -- -c (config\/)?[\w.-]+$/, by: HERE, evidence: /`npm start -- -c \$\{file\}`/ },
   { line: /^npm run format$/, by: HERE, evidence: /"npm run format"/ },
@@ -35,6 +36,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     line: /^(TARGETS=\d+ DAYS=\d+ )?SEED=\d+ npm run test:simulation$/,
     by: HERE,
     evidence: /npm run test:simulation -- --test-name-pattern='targets for'/,
+  },
+  {
+    line: /^npm run simulate( -- (--runs \d+ )?--seed \d+( --trace)?)?$/,
+    by: HERE,
+    evidence: /"npm run simulate -- --seed 464 --trace"/,
   },
   { line: /^node --test$/, by: "scripts/tests.mjs", evidence: /node, "--test"/ },
   { line: /^(npx )?tandem …$/, by: HERE, evidence: /"npx tandem config schema"/ },

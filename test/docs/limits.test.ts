@@ -39,7 +39,7 @@ function span(row: Row, heading: string): string {
 
 /** The number that a cell begins with. */
 function numberOf(cell: string): number {
-  return Number(/^[\d,]+/.exec(cell)?.[0].replaceAll(",", ""));
+  return Number(/^[\d,.]+/.exec(cell)?.[0].replaceAll(",", ""));
 }
 
 describe("docs/limits.md", () => {

@@ -33,6 +33,11 @@ export function readCdrs(...files: string[]): CdrRecord[] {
   return cdrs;
 }
 
+/** The lines that are whole by now. */
+export function wholeCdrs(...files: string[]): CdrRecord[] {
+  return linesOf(files).cdrs;
+}
+
 /** Whole lines, and what follows them in each file: while a line is being written, its beginning. */
 function linesOf(files: readonly string[]): { cdrs: CdrRecord[]; rests: (string | undefined)[] } {
   const texts = files.filter(existsSync).map((file) => readFileSync(file, "utf8").split("\n"));

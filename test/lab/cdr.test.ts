@@ -97,7 +97,9 @@ groups:
   carriers: { sources: [${caller.ip4}] }
 ${ROWS.map(({ number, targets }) => {
   const list = targets.map(({ port }, index) => `{ uri: "sip:${pbx.ip4}:${port}", priority: ${index + 1} }`);
-  return `  pbx-${number}: { sources: [], targets: [${list.join(", ")}] }`;
+  // The one that is not there is to be tried by each call.
+  const blind = "probe: { enabled: false }, health: { passive: false }";
+  return `  pbx-${number}: { sources: [], targets: [${list.join(", ")}], ${blind} }`;
 }).join("\n")}
 routes:
 ${ROWS.map(({ number }) => `  - { from: carriers, number: "^${number}$", to: pbx-${number} }`).join("\n")}

@@ -40,7 +40,7 @@ export class DemoReport {
 
   title(plan: { caller: string; edge: string; rate: number; offerS: number }): void {
     print();
-    print("Tandem: two PBXs behind one edge, one of them dies under load");
+    print("Act 1 of 2: two PBXs behind one Tandem node, one of the PBXs dies under load");
     print();
     print(`                                                    +--> PBX 1  ${this.#pbx1}`);
     print(`   caller  ${plan.caller}  -->  Tandem  ${plan.edge}  --+`);
@@ -110,7 +110,7 @@ export class DemoReport {
     for (const complaint of outcome.complaints.slice(0, 10)) print(`   edge: ${complaint}`);
     const good = lost === 0 && counts.offered > 0 && agree && outcome.ended;
     print();
-    print(good ? "   Not one caller was turned away." : "   The demo FAILED.");
+    print(good ? "   Not one caller was turned away." : "   This act FAILED.");
     print();
     return good;
   }

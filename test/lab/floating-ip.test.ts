@@ -71,7 +71,7 @@ function clean(): void {
 
 before(() => {
   if (skip !== false) return;
-  lab = new Lab();
+  lab = new Lab({ networks: ["front", "back"] });
   host = lab.host("edge", { number: 10 });
   lab.host("phone", { number: 20 });
 });
@@ -214,6 +214,31 @@ describe("the Linux driver", { skip }, () => {
     assert.equal(has(IP4), true);
     assert.equal((await driver.remove()).confirmed, true);
     await driver.close();
+  });
+
+  test("addresses on two interfaces come and go together; one whose interface is gone takes none", async () => {
+    const both = lab.host("two-homed", { number: 40, networks: ["front", "back"] });
+    const inside = { address: "10.77.1.200", family: 4 as const, interface: "eth1" };
+    const outside = { address: IP4, family: 4 as const, interface: "eth0" };
+    const open = (...addresses: (typeof inside)[]): LinuxDriver =>
+      new LinuxDriver({
+        addresses,
+        lifetimeS: 1,
+        events: { onFault: () => undefined },
+        program: programIn(both, "ip"),
+      });
+    const shown = (): string => both.run(["ip", "-o", "-4", "address", "show"]);
+    const driver = open(outside, inside);
+    await driver.start();
+    await driver.add();
+    assert.match(shown(), /eth0 +inet 10\.77\.0\.200\/32/);
+    assert.match(shown(), /eth1 +inet 10\.77\.1\.200\/32/);
+    assert.equal((await driver.remove()).confirmed, true);
+    await driver.close();
+    const broken = open(outside, { ...inside, interface: "eth7" });
+    await assert.rejects(broken.add(), { code: "FLOATING_IP_INTERFACE" });
+    assert.doesNotMatch(shown(), /\.200\//);
+    await broken.close();
   });
 
   for (const { name, signal } of [

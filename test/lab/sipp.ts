@@ -20,6 +20,7 @@ export type ScenarioName =
   | "uas-late-answer"
   | "uas-late-ringing"
   | "uas-ring-answer"
+  | "uas-ring-decline"
   | "uas-ring-only"
   | "uas-silent"
   | "uas-unavailable";

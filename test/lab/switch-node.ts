@@ -123,6 +123,7 @@ async function takeOver(from: {
 
 process.once("SIGTERM", () => {
   void (async () => {
+    engine.calls.close();
     await engine.cdrs?.close();
     log.info(engine.counters(), "counters");
     process.exit(0);

@@ -42,6 +42,7 @@ export class SipMessage {
   /** Index of the empty line that ends the headers. */
   readonly headersEnd: number;
   private readonly table: readonly number[];
+  private readonly seen: number;
   private readonly repeated: number;
   private uriRead: SipUri | null = null;
   private topViaRead: Via | null = null;
@@ -61,6 +62,7 @@ export class SipMessage {
     this.headersStart = parts.next;
     this.headersEnd = headers.headersEnd;
     this.table = headers.table;
+    this.seen = headers.seen;
     this.repeated = headers.repeated;
   }
 
@@ -85,6 +87,7 @@ export class SipMessage {
 
   /** First row with this header from row `from` on; -1 where there is none. */
   find(id: number, from = 0): number {
+    if ((this.seen & (1 << id)) === 0) return -1; // most of what is looked for is in few messages
     const { table } = this;
     for (let at = from * ROW; at < table.length; at += ROW) if (table[at] === id) return at / ROW;
     return -1;
@@ -186,7 +189,7 @@ export class SipMessage {
     if (this.callIdRead === null) {
       const row = this.find(CALL_ID);
       const value = row < 0 ? "" : this.valueAt(row);
-      if (value === "" || /\s/.test(value)) throw badHeader("no Call-ID, or a malformed one", 0);
+      if (value === "" || hasSpace(value)) throw badHeader("no Call-ID, or a malformed one", 0);
       this.callIdRead = value;
     }
     return this.callIdRead;
@@ -206,7 +209,12 @@ export class SipMessage {
 
   /** Does this header stand there more than once? */
   isRepeated(id: number): boolean {
-    return (this.repeated & (1 << id)) !== 0;
+    return this.isAnyRepeated(1 << id);
+  }
+
+  /** @param bits 1 << id for each header that is asked for */
+  isAnyRepeated(bits: number): boolean {
+    return (this.repeated & bits) !== 0;
   }
 
   /** null where absent. @throws SipParseError where it is not 0 to 255 */
@@ -247,7 +255,8 @@ export class SipMessage {
 interface HeaderTable {
   readonly table: readonly number[];
   readonly headersEnd: number;
-  /** Bit 1 << id for each header that stands there more than once. */
+  /** Bit 1 << id for each header that stands there, and for each that does so more than once. */
+  readonly seen: number;
   readonly repeated: number;
 }
 
@@ -293,7 +302,7 @@ export function parseOwn(raw: string): SipMessage {
     at = end + 2;
   }
   const whole = cutAtContentLength(raw, table, at);
-  return new SipMessage(line, whole, { table, headersEnd: at, repeated });
+  return new SipMessage(line, whole, { table, headersEnd: at, seen, repeated });
 }
 
 /**
@@ -306,6 +315,15 @@ function lineFeed(raw: string, from: number): number {
   const at = raw.indexOf("\r", from);
   if (at < 0 || raw.indexOf("\n", from) !== at + 1) throw badHeader("a header line without its CRLF", from);
   return at;
+}
+
+/** White space as the latin1 readings of a message have it. */
+function hasSpace(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 32 || code === 160 || (code >= 9 && code <= 13)) return true;
+  }
+  return false;
 }
 
 function isFold(code: number): boolean {

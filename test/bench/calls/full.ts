@@ -12,10 +12,11 @@ import {
 } from "./measure.ts";
 import { MEMORY_PLAN, type MemoryFigures, type MemoryPlan, measureMemory } from "./memory.ts";
 import type { Found } from "./rate-search.ts";
-import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
+import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 export const RATES = [200, 1_000, 2_000] as const;
-const WARM_UP = { rate: 1_000, seconds: 4 };
+/** V8 compiles for some twelve seconds of a thousand calls each: what is measured before is its compiler, too. */
+export const WARM_UP = { rate: 1_000, seconds: 12 };
 /** The rate whose answer delay and pauses are told. */
 export const TOLD_RATE = 1_000;
 
@@ -64,7 +65,10 @@ export function describeOverload({ offered, completed, disturbed }: OverloadFigu
 }
 
 /** Where to look first: what was found before, else what its processor time a call lets expect. */
-function searchFrom(results: Results, name: SubjectName): { start: number; factor: number } {
+export function searchFrom(
+  results: Pick<Results, "windows" | "cleanRates">,
+  name: SubjectName,
+): { start: number; factor: number } {
   const before = results.cleanRates.findLast((each) => each.name === name);
   if (before !== undefined && before.found.rate > 0) return { start: before.found.rate, factor: 1.06 };
   const last = results.windows.findLast((each) => each.name === name)?.figures;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Program, ProgramOptions } from "../../lab/program.ts";
 import { completedWithin, parseAnswerTimes, parseCounts, type SippCounts } from "./sipp-files.ts";
-import { type Addresses, SIP_PORT } from "./subjects.ts";
+import { type Addresses, SIP_PORT } from "./subject.ts";
 
 type Start = (label: string, argv: readonly string[], options?: ProgramOptions) => Program;
 

@@ -4,18 +4,13 @@ import { percentile } from "./figures.ts";
 import { Load } from "./load.ts";
 import { type ProcessorTime, processorTime } from "./process-tree.ts";
 import { type Found, highestCleanRate, type Verdict } from "./rate-search.ts";
-import {
-  addressesOf,
-  assertAlive,
-  type LoopWindow,
-  type Subject,
-  type SubjectName,
-  startSubject,
-} from "./subjects.ts";
+import { addressesOf, assertAlive, type LoopWindow, type Subject, type SubjectName } from "./subject.ts";
+import { startSubject } from "./subjects.ts";
 
 /** Failures and retransmissions as a share of the calls, below which a rate is clean. */
 export const TROUBLE_MAX = 0.001;
 const PROBE_S = 2.5;
+const LAG_EVERY_MS = 100;
 const RATE_MAX = 9_000;
 const OVERLOAD_FACTOR = 2;
 const OVERLOAD_S = 8;
@@ -29,6 +24,13 @@ export interface Bench {
   host: BenchHost;
   subject: Subject;
   load: Load;
+}
+
+/** What a program beside the proxy used. */
+export interface BesideTime {
+  title: string;
+  /** Microseconds of the processor a call. */
+  us: number;
 }
 
 export interface WindowFigures {
@@ -45,6 +47,10 @@ export interface WindowFigures {
   loop: LoopWindow | null;
   /** Share of the window in which something else had the proxy's core. */
   disturbed: number;
+  /** A standby, Redis: none where the proxy is alone. */
+  beside: readonly BesideTime[];
+  /** How far the standby was behind, at several moments of the window. */
+  lagsMs: readonly number[];
 }
 
 export async function startBench(
@@ -59,6 +65,7 @@ export async function startBench(
     ...options,
     name,
     start: (label, argv, more) => host.startProxy(label, argv, more),
+    startBeside: (label, argv, more) => host.startLoad(label, argv, more),
   });
   const load = await Load.start({
     ...place,
@@ -69,7 +76,23 @@ export async function startBench(
 
 export async function stopBench({ subject, load }: Bench): Promise<void> {
   load.stop();
-  await subject.program.stop();
+  await Promise.all(
+    [subject.program, ...subject.beside.map(({ program }) => program)].map((each) => each.stop()),
+  );
+}
+
+function totalUs({ userUs, kernelUs }: ProcessorTime): number {
+  return userUs + kernelUs;
+}
+
+/** What the programs beside the proxy have used since. */
+function watchBeside({ beside }: Subject): () => { title: string; us: number }[] {
+  const before = beside.map(({ program }) => totalUs(processorTime(program.pid)));
+  return () =>
+    beside.map(({ title, program }, index) => ({
+      title,
+      us: totalUs(processorTime(program.pid)) - (before[index] ?? 0),
+    }));
 }
 
 /** What the proxy and its core have done since. */
@@ -87,14 +110,29 @@ function watchCore(host: BenchHost, pid: number): () => { own: ProcessorTime; di
   };
 }
 
+/** Asks the standby how far it is behind, until the answers are wanted. One that is gone is named by `assertAlive`. */
+function watchLag({ lagMs }: Subject): () => Promise<number[]> {
+  const asked: Promise<number>[] = [];
+  const timer =
+    lagMs === null ? null : setInterval(() => asked.push(lagMs().catch(() => Number.NaN)), LAG_EVERY_MS);
+  return async () => {
+    if (timer !== null) clearInterval(timer);
+    return await Promise.all(asked);
+  };
+}
+
 export async function measureWindow(
   { host, subject, load }: Bench,
   plan: { rate: number; seconds: number; answerTimes?: boolean },
 ): Promise<WindowFigures> {
   subject.openWindow();
+  const besideUs = watchBeside(subject);
   const watched = watchCore(host, subject.program.pid);
+  const lags = watchLag(subject);
   const result = await load.step(plan);
   const { own, disturbed } = watched();
+  const lagsMs = await lags();
+  const beside = besideUs();
   assertAlive(subject);
   const loop = await subject.closeWindow();
   const calls = Math.max(1, result.offered);
@@ -108,6 +146,8 @@ export async function measureWindow(
     answerP99Ms: percentile(result.answerTimesMs, 0.99),
     loop,
     disturbed,
+    beside: beside.map(({ title, us }) => ({ title, us: us / calls })),
+    lagsMs,
   };
 }
 
@@ -177,4 +217,32 @@ export async function measureCleanRate(
     return verdict;
   });
   return { found, bench };
+}
+
+/** What a proxy carried for a long time. */
+export interface Held {
+  /** Highest of the tried rates that was clean to the end, calls a second; 0: none. */
+  rate: number;
+  seconds: number;
+}
+
+/** Of a rate that a search of short steps has found, the shares that are tried. */
+const HELD_SHARES = [1, 0.92, 0.85, 0.75];
+
+/** Is the rate that a search found also carried for long? @param renew starts the proxy anew, warm */
+export async function measureHeld(
+  renew: () => Promise<Bench>,
+  plan: { rate: number; seconds: number },
+): Promise<Held> {
+  for (const share of HELD_SHARES) {
+    const rate = Math.round(plan.rate * share);
+    const bench = await renew();
+    const result = await bench.load.step({ rate, seconds: plan.seconds, troubleMax: TROUBLE_MAX });
+    assertAlive(bench.subject);
+    await stopBench(bench);
+    const trouble = (result.failed + result.retransmissions) / (rate * plan.seconds);
+    if (trouble < TROUBLE_MAX && result.offeredRate >= OFFERED_MIN * rate)
+      return { rate, seconds: plan.seconds };
+  }
+  return { rate: 0, seconds: plan.seconds };
 }

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { BenchHost } from "./bench-host.ts";
 import { Load } from "./load.ts";
 import { processorTime, residentBytes } from "./process-tree.ts";
-import { addressesOf, assertAlive, type SubjectName, startSubject } from "./subjects.ts";
+import { addressesOf, assertAlive, type SubjectName } from "./subject.ts";
+import { startSubject } from "./subjects.ts";
 
 export interface MemoryPlan {
   /** Calls that are up at the first and at the second look. */
@@ -32,6 +33,8 @@ export interface MemoryFigures {
   residentBytes: number;
   /** Processor time a call after its last message, µs: timers that run out, memory that is given back. */
   afterworkUs: number;
+  /** The same slope of what stands beside it. */
+  beside: readonly { title: string; bytesACall: number }[];
 }
 
 async function busyUs(pid: number, ms: number): Promise<number> {
@@ -51,7 +54,7 @@ async function measureOne(
     otherCheckout: host.otherCheckout,
   };
   const start = host.startAnywhere.bind(host);
-  const subject = await startSubject({ ...place, name, start });
+  const subject = await startSubject({ ...place, name, start, startBeside: start });
   const load = await Load.start({ ...place, start });
   const { pid } = subject.program;
   await delay(STARTED_MS); // a program that has just started is busy with itself
@@ -59,17 +62,25 @@ async function measureOne(
   const few = await load.hold(plan.few, plan.rate);
   await delay(plan.settleMs);
   const fewBytes = residentBytes(pid);
+  const besideBytes = (): number[] => subject.beside.map(({ program }) => residentBytes(program.pid));
+  const fewBeside = besideBytes();
   const many = few + (await load.hold(plan.many - plan.few, plan.rate));
   const settlingUs = await busyUs(pid, plan.settleMs);
   const manyBytes = residentBytes(pid);
+  const manyBeside = besideBytes();
   assertAlive(subject);
   subject.program.kill("SIGKILL"); // there is nothing to end gently: its calls stay up
+  for (const { program } of subject.beside) program.kill("SIGKILL");
   load.stop();
   return {
     name,
     bytesACall: (manyBytes - fewBytes) / (many - few),
     residentBytes: manyBytes,
     afterworkUs: Math.max(0, settlingUs - (idleUs * plan.settleMs) / IDLE_MS) / (many - few),
+    beside: subject.beside.map(({ title }, index) => ({
+      title,
+      bytesACall: ((manyBeside[index] ?? 0) - (fewBeside[index] ?? 0)) / (many - few),
+    })),
   };
 }
 

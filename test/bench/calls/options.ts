@@ -1,12 +1,14 @@
 // The command line of the benchmark.
 import { parseArgs } from "node:util";
-import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
+import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 export interface BenchOptions {
   /** A short round at 1,000 calls a second, no documents. */
   quick: boolean;
   /** Highest clean rate and what is left at twice that, no documents. */
   overload: boolean;
+  /** The pairs that replicate their calls; with `quick` one short round, no documents. */
+  replication: boolean;
   /** Profile Tandem at 1,000 calls a second, no documents. */
   profile: boolean;
   /** What to measure; null: what the kind of run measures by default. */
@@ -15,10 +17,11 @@ export interface BenchOptions {
   other: string | undefined;
 }
 
-export const USAGE = `usage: npm run bench -- [--quick] [--overload] [--profile] [--only NAMES] [--other FOLDER]
+export const USAGE = `usage: npm run bench -- [--quick] [--overload] [--replication] [--profile] [--only NAMES] [--other FOLDER]
 
-  --quick         one minute: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
+  --quick         a minute and a half: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
   --overload      one minute: Tandem's highest clean rate, and the calls completed when twice that is offered
+  --replication   a quarter of an hour: what replicated calls cost, beside Kamailio with DMQ; with --quick one short round
   --profile       profiles Tandem at 1,000 calls a second and prints where the time goes
   --only NAMES    of ${Object.keys(SUBJECT_TITLES).join(", ")}, with commas between them; docs/ is then left as it is
   --other FOLDER  another checkout of Tandem, to be compared: --quick --only tandem,other
@@ -35,6 +38,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     options: {
       quick: { type: "boolean", default: false },
       overload: { type: "boolean", default: false },
+      replication: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
       only: { type: "string" },
       other: { type: "string" },
@@ -48,6 +52,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   return {
     quick: values.quick,
     overload: values.overload,
+    replication: values.replication,
     profile: values.profile,
     only,
     other: values.other,

@@ -2,10 +2,10 @@
 import { median, type Sample, sample } from "./figures.ts";
 import { RATES, type Results, TOLD_RATE } from "./full.ts";
 import { TROUBLE_MAX, type WindowFigures } from "./measure.ts";
-import { SUBJECT_TITLES, type SubjectName } from "./subjects.ts";
+import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 /** Beyond it something else was busy on the machine. */
-const DISTURBED_MAX = 0.03;
+export const DISTURBED_MAX = 0.03;
 
 /** What the run was made on. */
 export interface Machine {
@@ -16,6 +16,10 @@ export interface Machine {
   node: string;
   kamailio: string;
   sipp: string;
+}
+
+export function machineLine({ date, processor, cores, kernel, node, kamailio, sipp }: Machine): string {
+  return `Measured on ${date}: ${processor}, ${cores} cores, Linux ${kernel}, Node ${node}, Kamailio ${kamailio}, SIPp ${sipp}.`;
 }
 
 /** What is told of one proxy. */
@@ -35,7 +39,7 @@ export interface Summary {
   pause: Sample | null;
 }
 
-function isClean({ failed, retransmissions }: WindowFigures): boolean {
+export function isClean({ failed, retransmissions }: WindowFigures): boolean {
   return failed + retransmissions < TROUBLE_MAX;
 }
 
@@ -77,7 +81,7 @@ export function summaries(results: Results): Summary[] {
     .map((name) => summarise(name, results));
 }
 
-function number(value: number, digits = 0): string {
+export function number(value: number, digits = 0): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
@@ -88,7 +92,7 @@ export function spread(value: Sample | null, digits = 0): string {
   return value.runs === 1 ? middle : `${middle} (${number(value.min, digits)}–${number(value.max, digits)})`;
 }
 
-function table(head: readonly string[], rows: readonly string[][]): string {
+export function table(head: readonly string[], rows: readonly string[][]): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
@@ -164,7 +168,7 @@ export function markdown(results: Results, machine: Machine): string {
   const all = summaries(results);
   const ratios = ratioTable(all);
   return [
-    `Measured on ${machine.date}: ${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, Kamailio ${machine.kamailio}, SIPp ${machine.sipp}.`,
+    machineLine(machine),
     "Medians of the runs, in brackets the least and the most. Compare ratios of one run, never microseconds of two machines.",
     "![Processor time a call](performance.svg)",
     timeTable(all),

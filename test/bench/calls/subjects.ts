@@ -1,65 +1,12 @@
-// What is measured: each a proxy between the caller and the callee, started alike.
+// Starts what is measured, each a proxy between the caller and the callee.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Program, ProgramOptions } from "../../lab/program.ts";
 import { until } from "../../lab/until.ts";
-
-export type SubjectName = "tandem" | "other" | "kamailio" | "kamailio-fm" | "forwarder";
-
-export const SUBJECT_TITLES: Readonly<Record<SubjectName, string>> = {
-  tandem: "Tandem",
-  other: "Tandem, other checkout",
-  "kamailio-fm": "Kamailio, fm",
-  kamailio: "Kamailio, default",
-  forwarder: "Bare forwarder, Node dgram",
-};
-
-/** Addresses of one subject and its load, all of 127.0.0.0/8: several may run side by side. */
-export interface Addresses {
-  proxy: string;
-  caller: string;
-  callee: string;
-}
-
-export const SIP_PORT = 5060;
-
-/** @param number 0..250 */
-export function addressesOf(number: number): Addresses {
-  return { proxy: `127.0.${number}.1`, caller: `127.0.${number}.2`, callee: `127.0.${number}.3` };
-}
-
-export interface SubjectPlan {
-  name: SubjectName;
-  addresses: Addresses;
-  directory: string;
-  /** Starts the program where it is to run. */
-  start: (label: string, argv: readonly string[], options?: ProgramOptions) => Program;
-  /** Tandem: profile while a window is open. */
-  profile?: boolean;
-  /** The checkout that `other` is of. */
-  otherCheckout?: string;
-}
-
-/** What Tandem's own process says about a window of time (see node-hook.ts). */
-export interface LoopWindow {
-  maxMs: number;
-  p99Ms: number;
-}
-
-export interface Subject {
-  readonly name: SubjectName;
-  readonly addresses: Addresses;
-  readonly program: Program;
-  /** Opens and closes a window of time that the process watches itself in; only Tandem does. */
-  openWindow(): void;
-  closeWindow(): Promise<LoopWindow | null>;
-  /** The profile of the window that was closed last. */
-  readonly profileFile: string;
-}
+import { kamailioArgv } from "./kamailio.ts";
+import { startKamailioPair, startTandemPair } from "./pairs.ts";
+import { type LoopWindow, SIP_PORT, type Subject, type SubjectPlan, WATCHES_NOTHING } from "./subject.ts";
 
 const STARTED_WITHIN_MS = 15_000;
-const SHARED_MEMORY_MIB = "1024";
-const PRIVATE_MEMORY_MIB = "16";
 const here = import.meta.dirname;
 const nodeHook = join(here, "node-hook.ts");
 const ownCheckout = join(here, "../../..");
@@ -112,6 +59,8 @@ async function startTandem(plan: SubjectPlan, label: string): Promise<Subject> {
   return {
     ...plan,
     program,
+    beside: [],
+    lagMs: null,
     profileFile,
     openWindow: () => program.kill("SIGUSR2"),
     closeWindow: async () => {
@@ -125,29 +74,9 @@ async function startTandem(plan: SubjectPlan, label: string): Promise<Subject> {
   };
 }
 
-function kamailioArgv(plan: SubjectPlan, label: string): string[] {
-  const { proxy, callee } = plan.addresses;
-  const template = readFileSync(join(here, "kamailio.cfg"), "utf8");
-  const file = join(plan.directory, `${label}.cfg`);
-  writeFileSync(
-    file,
-    template.replaceAll("LISTEN", `${proxy}:${SIP_PORT}`).replaceAll("CALLEE", `${callee}:${SIP_PORT}`),
-  );
-  const allocator = plan.name === "kamailio-fm" ? ["-x", "fm", "-X", "fm"] : [];
-  // -DD: stays in the foreground with its children. -Y: its sockets and pid files go to the lab's directory.
-  const memory = ["-m", SHARED_MEMORY_MIB, "-M", PRIVATE_MEMORY_MIB];
-  return ["kamailio", "-f", file, "-DD", "-E", ...memory, "-Y", plan.directory, ...allocator];
-}
-
 function forwarderArgv({ addresses: { proxy, caller, callee } }: SubjectPlan): string[] {
   const endpoints = [proxy, caller, callee].map((address) => `${address}:${SIP_PORT}`);
   return [process.execPath, join(here, "forwarder.ts"), ...endpoints];
-}
-
-/** @throws Error when the proxy is no longer there: figures of a dead one look fine */
-export function assertAlive({ name, program }: Subject): void {
-  if (program.running) return;
-  throw new Error(`${SUBJECT_TITLES[name]} ended by itself:\n${program.output().slice(-4_000)}`);
 }
 
 let started = 0;
@@ -160,8 +89,14 @@ export async function startSubject(plan: SubjectPlan): Promise<Subject> {
     await subject.program.untilOutput(/"msg":"ready"/, STARTED_WITHIN_MS);
     return subject;
   }
-  const argv = plan.name === "forwarder" ? forwarderArgv(plan) : kamailioArgv(plan, label);
+  if (plan.name === "kamailio-dmq") return await startKamailioPair(plan, label);
+  if (plan.name === "tandem-redis") return await startTandemPair(plan, label);
+  const { addresses } = plan;
+  const argv =
+    plan.name === "forwarder"
+      ? forwarderArgv(plan)
+      : kamailioArgv({ ...plan, label, own: addresses.proxy, fm: plan.name === "kamailio-fm" });
   const program = plan.start(label, argv);
   await program.untilBound("udp", SIP_PORT, STARTED_WITHIN_MS);
-  return { ...plan, program, profileFile: "", openWindow: () => {}, closeWindow: async () => null };
+  return { ...plan, ...WATCHES_NOTHING, program, beside: [] };
 }

@@ -35,7 +35,7 @@ if (process.argv[2] === "standby") {
   process.send?.(loaded, () => process.exit(0));
 } else {
   describe("100,000 dialogs", { skip: redisObstacle }, () => {
-    test("a cold standby is warm below 5 s, takes less than 3 KB each, and the active's loop is not held up", async () => {
+    test("a cold standby is warm below 5 s, takes less than 3 KB each, and the active's loop is not held up", async (it) => {
       await using redis = await RedisServer.start();
       using active = new ActiveNode(settingsFor(redis.port));
       for (let call = 0; call < DIALOGS; call++) {
@@ -52,11 +52,11 @@ if (process.argv[2] === "standby") {
       }, 10);
       const child = fork(import.meta.filename, ["standby", String(redis.port)], { execArgv: [] });
       const loaded = await new Promise<Loaded>((resolve) =>
-        child.once("message", (it) => resolve(it as Loaded)),
+        child.once("message", (loaded) => resolve(loaded as Loaded)),
       );
       clearInterval(load);
       delay.disable();
-      console.log(
+      it.diagnostic(
         `warm in ${loaded.ms.toFixed(0)} ms, ${loaded.bytesEach.toFixed(0)} bytes a record, longest pause ${(delay.max / 1e6).toFixed(0)} ms`,
       );
       assert.equal(loaded.records, DIALOGS);

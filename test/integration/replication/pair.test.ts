@@ -56,7 +56,7 @@ describe("a pair through Redis", { skip: redisObstacle }, () => {
 
   test("a successor goes on where the active ended: same records, nothing sent again", async () => {
     await using redis = await RedisServer.start();
-    const settings = settingsFor(redis.port);
+    const settings = settingsFor(redis.port, { commandTimeoutMs: 5_000 });
     using active = new ActiveNode(settings);
     using standby = new StandbyNode(settings);
     for (let call = 0; call < 100; call++) active.set(`call ${call}`, "1;talks");

@@ -64,7 +64,7 @@ describe("a Redis that fails", { skip: redisObstacle }, () => {
     const start = performance.now();
     pair.active.set("call 1", "1;while it is frozen");
     await soon("it to be missed", () => pair.active.writer.health.code === "REDIS_TIMEOUT");
-    assert.ok(performance.now() - start < 1_000);
+    assert.ok(performance.now() - start < 2_000);
     goOn(pair.active);
     redis.signal("SIGCONT");
     await pair.standby.equals(pair.active);
@@ -158,7 +158,7 @@ describe("a Redis that fails", { skip: redisObstacle }, () => {
     await redis.ask(["SCRIPT", "FLUSH", "SYNC"]);
     goOn(pair.active);
     await pair.standby.equals(pair.active);
-    assert.equal(pair.active.writer.counts.faults, 0);
+    assert.equal(pair.active.writer.counts.resends, 1);
   });
 
   test("away while calls come and go: memory is bounded by the calls that live, nobody waits, and the standby catches up", async () => {

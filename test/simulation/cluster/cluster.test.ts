@@ -12,6 +12,16 @@ const PLANTED_RUNS_MAX = 2_000;
 const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
   { seed: 464, what: "no Redis, heartbeats cut, both nodes well: both took the address at once" },
   { seed: 549, what: "the same, and Redis comes back for one of them" },
+  {
+    seed: 1_006_906,
+    what: "taken on a probe from before the link healed, and written in over a lease that was renewed",
+  },
+  { seed: 1_010_811, what: "Redis came back old, with a record of our own of long ago" },
+  { seed: 1_003_158, what: "a takeover between switchovers: their number in a minute was forgotten" },
+  {
+    seed: 1_003_923,
+    what: "suspended while it took over, woken after another had: it armed the calls of an old epoch",
+  },
 ];
 
 function replay(seed: number): void {

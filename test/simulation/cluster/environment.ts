@@ -16,12 +16,18 @@ export type HostState = "running" | "frozen" | "suspended" | "down";
 /** A life of the engine. */
 export interface Engine {
   readonly boot: string;
+  /** Milliseconds of the world. */
+  readonly startedAt: number;
   readonly node: ClusterNode;
   readonly calls: ReplicatedCalls;
   socketsOpen: boolean;
   /** Under which it writes; 0: it does not. */
   epoch: number;
   waiting: Omit<JournalEntry, "sequence">[];
+  committing: boolean;
+  readonly afterCommit: (() => void)[];
+  /** Did the last takeover read the journal to its end? */
+  journalRead: boolean;
   stopped: boolean;
 }
 
@@ -57,6 +63,8 @@ export interface Environment {
   readonly paths: number;
   readonly nodes: readonly Neighbour[];
   readonly invariants: Watcher;
+  /** When a virtual machine last stood still; -Infinity: never. */
+  suspendedAt: number;
   /** Milliseconds of the world. */
   readonly now: number;
   newBoot(): string;

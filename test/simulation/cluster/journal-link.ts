@@ -41,12 +41,18 @@ export class JournalLink {
     this.world.schedule.after(COMMIT_MS, () => this.host.run((current) => this.commit(current)));
   }
 
+  /** One commit at a time, as the journal does it; what changes meanwhile goes with the next. */
   private commit(engine: Engine, done: (ok: boolean, lastEntry: number) => void = () => {}): void {
     const { world } = this;
     const { boot, epoch } = engine;
-    const changes = engine.waiting;
-    engine.waiting = [];
     if (epoch === 0) return;
+    if (engine.committing) {
+      engine.afterCommit.push(() => this.commit(engine, done));
+      return;
+    }
+    const changes = newest(engine.waiting);
+    engine.waiting = [];
+    engine.committing = true;
     world.exchange(
       this.host,
       () => {
@@ -57,13 +63,11 @@ export class JournalLink {
         return { entries, losses: world.redis.losses, refused: false };
       },
       (answer) => {
-        if (answer === null) {
-          engine.waiting = [...changes, ...engine.waiting];
-          done(false, 0);
-          return;
-        }
-        world.invariants.acknowledged(answer.entries, answer.losses);
-        done(!answer.refused, answer.entries.at(-1)?.sequence ?? world.redis.sequence);
+        engine.committing = false;
+        if (answer === null) engine.waiting = [...changes, ...engine.waiting];
+        else world.invariants.acknowledged(answer.entries, answer.losses);
+        done(answer?.refused === false, answer?.entries.at(-1)?.sequence ?? world.redis.sequence);
+        engine.afterCommit.shift()?.();
       },
     );
   }
@@ -127,8 +131,9 @@ export class JournalLink {
       this.host,
       () => ({ calls: world.redis.calls, sequence: world.redis.sequence }),
       (answer) => {
-        if (answer !== null && this.host.engine !== null)
-          this.host.engine.calls.load(answer.calls, answer.sequence);
+        const { engine } = this.host;
+        if (engine !== null) engine.journalRead = answer !== null;
+        if (answer !== null) engine?.calls.load(answer.calls, answer.sequence);
         settle(answer !== null);
       },
     );
@@ -158,4 +163,9 @@ export class JournalLink {
       },
     };
   }
+}
+
+/** The last change of each call. */
+function newest(changes: readonly Omit<JournalEntry, "sequence">[]): Omit<JournalEntry, "sequence">[] {
+  return [...new Map(changes.map((change) => [change.call, change])).values()];
 }

@@ -2,9 +2,11 @@
 import { parseArgs } from "node:util";
 import { simulate } from "./simulate.ts";
 
-const USAGE = `npm run simulate -- [--runs 10000] [--seed 1] [--trace]
-  --runs    how many seeds, from --seed on
-  --trace   what happened in each run, line by line (alone: of the one seed)`;
+const RUNS_DEFAULT = 10_000;
+
+const USAGE = `npm run simulate -- [--runs ${RUNS_DEFAULT}] [--seed 1] [--trace]
+  --runs    how many seeds, from --seed on; 1 where only the seed is given
+  --trace   what happened in each run, line by line`;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -14,12 +16,12 @@ function main(): number {
   const { values } = parseArgs({
     options: {
       runs: { type: "string" },
-      seed: { type: "string", default: "1" },
+      seed: { type: "string" },
       trace: { type: "boolean", default: false },
     },
   });
-  const first = Number(values.seed);
-  const runs = Number(values.runs ?? (values.trace ? 1 : 10_000));
+  const first = Number(values.seed ?? 1);
+  const runs = Number(values.runs ?? (values.seed === undefined ? RUNS_DEFAULT : 1));
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(runs) || runs < 1) {
     say(USAGE);
     return 2;

@@ -5,6 +5,9 @@ import { World, type WorldOptions } from "./world.ts";
 /** With everything healed there is one active node within this: the wait of a lonely boot, and a frozen wait. */
 const SETTLE_MS_MAX = 9_000;
 
+/** A switchover between healthy nodes. */
+const SWITCH_MS_MAX = 200;
+
 export interface Outcome {
   readonly seed: number;
   /** null: all invariants held. */
@@ -25,8 +28,9 @@ export function simulate(options: WorldOptions): Outcome {
   const { invariants } = world;
   world.runUntil(HEALED_MS + SETTLE_MS_MAX, () => invariants.settled);
   invariants.expectSettled(SETTLE_MS_MAX);
-  // And it stays so.
+  // And it stays so, but for a failback that is just under way.
   world.runUntil(world.now + 500);
+  world.runUntil(world.now + SWITCH_MS_MAX, () => invariants.settled);
   invariants.expectSettled(SETTLE_MS_MAX);
   const { broken, takeovers, handOvers, ownersMs, servingMs } = invariants;
   return { seed: options.seed, broken, trace: world.trace ?? [], takeovers, handOvers, ownersMs, servingMs };

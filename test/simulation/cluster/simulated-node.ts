@@ -107,7 +107,19 @@ export class SimulatedNode implements Neighbour {
       this.clock(),
     );
     const calls = new CallsModel({ backwards: world.plant === "journal out of order" });
-    this.engine = { boot, node, calls, socketsOpen: false, epoch: 0, waiting: [], stopped: false };
+    this.engine = {
+      boot,
+      startedAt: world.now,
+      node,
+      calls,
+      socketsOpen: false,
+      epoch: 0,
+      waiting: [],
+      committing: false,
+      afterCommit: [],
+      journalRead: false,
+      stopped: false,
+    };
     world.tell(`${this.name} starts as ${boot}`);
     node.start();
     if (!this.frontLink) node.feed({ kind: "front", health: "lost" });
@@ -349,6 +361,7 @@ export class SimulatedNode implements Neighbour {
     this.state = "running";
     if (was === "suspended") {
       this.localAt = world.now;
+      world.suspendedAt = world.now;
       this.addressUntil = this.addressLeft > 0 ? world.now + this.addressLeft : Number.NEGATIVE_INFINITY;
     }
     world.tell(

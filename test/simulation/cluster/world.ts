@@ -15,6 +15,9 @@ export interface WorldOptions {
   readonly plant?: Plant;
   /** Keeps what happened, to be read. */
   readonly trace?: boolean;
+  /** Instead of what the seed would choose. */
+  readonly nodes?: 2 | 3;
+  readonly settings?: Partial<Omit<ClusterSettings, "node" | "nodes">>;
 }
 
 interface Link {
@@ -41,6 +44,7 @@ export class World implements Environment {
   /** Datagrams of the past, to be sent again by somebody who has no secret. */
   readonly recorded: { message: Message; path: number }[] = [];
   readonly trace: string[] | null;
+  suspendedAt = Number.NEGATIVE_INFINITY;
   private lastBoot = 0;
   private lastCall = 0;
 
@@ -49,13 +53,14 @@ export class World implements Environment {
     this.plant = options.plant ?? null;
     this.trace = options.trace === true ? [] : null;
     const { random } = this;
-    const count = random.once(3) ? 3 : 2;
+    const chosen = random.once(3) ? 3 : 2;
+    const count = options.nodes ?? chosen;
     this.paths = random.once(3) ? 2 : 1;
     this.settings = {
       cluster: "edge",
       nodes: NAMES.slice(0, count).map((name, index) => ({
         name,
-        priority: random.once(2) ? 10 : 10 * index,
+        priority: random.once(2) && options.nodes === undefined ? 10 : 10 * (index + 1),
       })),
       heartbeatMs: 100,
       deadAfterMs: 300,
@@ -68,6 +73,7 @@ export class World implements Environment {
       failback: random.once(3) ? "auto" : "manual",
       stableForMs: 2_000,
       canFence: random.once(4),
+      ...options.settings,
     };
     this.redis = new RedisModel({ checksEpoch: this.plant !== "epoch not checked" });
     this.nodes = this.settings.nodes.map(({ name }) => new SimulatedNode(this, name));

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { barChart, gridStep } from "../../bench/calls/chart.ts";
-import { BEGIN, EMPTY_DOCUMENT, END, withGenerated } from "../../bench/calls/document.ts";
+import { BENCH_MARKS, EMPTY_DOCUMENT, REPLICATION_MARKS, withGenerated } from "../../bench/calls/document.ts";
 import type { Results } from "../../bench/calls/full.ts";
 import { markdown, spread } from "../../bench/calls/report.ts";
-import type { SubjectName } from "../../bench/calls/subjects.ts";
+import type { SubjectName } from "../../bench/calls/subject.ts";
 
 const MACHINE = {
   date: "2030-01-02",
@@ -18,7 +18,7 @@ const MACHINE = {
 };
 
 function figures(name: SubjectName, rate: number, userUs: number) {
-  const clean = { failed: 0, retransmissions: 0, disturbed: 0 };
+  const clean = { failed: 0, retransmissions: 0, disturbed: 0, beside: [], lagsMs: [] };
   const answers = {
     answerP50Ms: 1.25,
     answerP99Ms: 3.5,
@@ -42,7 +42,7 @@ const RESULTS: Results = {
     { name: "tandem", figures: { cleanRate: 6_500, offered: 2, completed: 0.9, disturbed: 0 } },
     { name: "tandem", figures: { cleanRate: 6_500, offered: 1.9, completed: 0.8, disturbed: 0 } },
   ],
-  memory: [{ name: "tandem", bytesACall: 1_500.4, residentBytes: 1e8, afterworkUs: 3 }],
+  memory: [{ name: "tandem", bytesACall: 1_500.4, residentBytes: 1e8, afterworkUs: 3, beside: [] }],
 };
 
 describe("the tables", () => {
@@ -83,17 +83,22 @@ describe("the tables", () => {
 });
 
 describe("the document", () => {
+  const { begin, end } = BENCH_MARKS;
   test("what people wrote stays, what was generated goes", () => {
-    const document = `# Ours\n${BEGIN}\nold\n${END}\n## What helped\nmuch\n`;
-    const once = withGenerated(document, "new");
-    assert.equal(once, `# Ours\n${BEGIN}\n\nnew\n\n${END}\n## What helped\nmuch\n`);
-    assert.equal(withGenerated(once, "new"), once);
+    const document = `# Ours\n${begin}\nold\n${end}\n## What helped\nmuch\n`;
+    const once = withGenerated(document, "new", BENCH_MARKS);
+    assert.equal(once, `# Ours\n${begin}\n\nnew\n\n${end}\n## What helped\nmuch\n`);
+    assert.equal(withGenerated(once, "new", BENCH_MARKS), once);
   });
-  test("the first one has its marks", () =>
-    assert.match(withGenerated(EMPTY_DOCUMENT, "figures"), /figures/));
+  test("the first one has its marks, and a run writes between its own alone", () => {
+    const first = withGenerated(EMPTY_DOCUMENT, "the-first-part", BENCH_MARKS);
+    const both = withGenerated(first, "the-second-part", REPLICATION_MARKS);
+    assert.ok(both.indexOf("the-first-part") < both.indexOf("the-second-part"));
+    assert.match(withGenerated(both, "anew", BENCH_MARKS), /anew[\s\S]*the-second-part/);
+  });
   test("without marks nothing is written", () => {
-    assert.throws(() => withGenerated("# Ours\n", "new"), /lacks the marks/);
-    assert.throws(() => withGenerated(`${END}${BEGIN}`, "new"), /lacks the marks/);
+    assert.throws(() => withGenerated("# Ours\n", "new", BENCH_MARKS), /lacks the marks/);
+    assert.throws(() => withGenerated(`${end}${begin}`, "new", BENCH_MARKS), /lacks the marks/);
   });
 });
 

@@ -65,6 +65,7 @@ describe("the command line", () => {
     assert.deepEqual(parseOptions([]), {
       quick: false,
       overload: false,
+      replication: false,
       profile: false,
       only: null,
       other: undefined,

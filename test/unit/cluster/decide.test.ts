@@ -219,6 +219,18 @@ const table: readonly Case[] = [
     seen: noRedis,
   },
   {
+    name: "lost | - | lost | silent, the peer had Redis when it was last heard: it goes first",
+    row: "lost, no Redis, peer first",
+    action: "wait",
+    seen: { ...noRedis, peerHadRedis: true, lastSignMs: 1_999 },
+  },
+  {
+    name: "lost | - | lost | silent, the peer had Redis, and had its time: takes over",
+    row: "lost, no Redis, silent",
+    action: "take-over",
+    seen: { ...noRedis, peerHadRedis: true, lastSignMs: 2_000 },
+  },
+  {
     name: "lost | - | lost | refused, two nodes, a witness answers: takes over",
     row: "lost, no Redis, silent",
     action: "take-over",

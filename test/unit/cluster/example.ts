@@ -47,6 +47,7 @@ export function status(changes: Partial<NodeStatus> = {}): NodeStatus {
     notReady: null,
     fingerprint: "same",
     schema: 1,
+    switchAgesMs: [],
     active: null,
     ...changes,
   };
@@ -68,11 +69,14 @@ export function message(sequence: number, changes: Partial<Message> = {}): Messa
 
 export const BODIES: readonly MessageBody[] = [
   { kind: "heartbeat", status: status({ role: "active", epoch: 4, active: { node: "edge-a", epoch: 4 } }) },
-  { kind: "heartbeat", status: status({ notReady: "its copy of the calls is not complete yet" }) },
+  {
+    kind: "heartbeat",
+    status: status({ notReady: "its copy of the calls is not complete yet", switchAgesMs: [10, 20.5] }),
+  },
   { kind: "resignation", epoch: 4, addressGone: true, successor: "edge-b" },
   { kind: "resignation", epoch: 4, addressGone: false, successor: null },
   { kind: "please-resign", epoch: 4, cause: "front-lost", force: false },
-  { kind: "offer", epoch: 4, force: false, switchAgesMs: [10, 20.5] },
+  { kind: "offer", epoch: 4, force: false },
   { kind: "accept", epoch: 4 },
   { kind: "decline", epoch: 4, reason: "it is in maintenance" },
   { kind: "released", epoch: 5, addressGone: true },
@@ -95,6 +99,7 @@ export function evidence(changes: Partial<Evidence> = {}): Evidence {
     rank: 0,
     order: 0,
     unheard: false,
+    peerHadRedis: false,
     nodesAlive: 1,
     uptimeMs: 60_000,
     awakeMs: Number.POSITIVE_INFINITY,

@@ -11,7 +11,11 @@ const config = {
   ],
   groups: [{ name: "pbx", targets: ["sip:10.1.0.11"] }],
   admin: { listen: "10.0.0.2:8060", token: "t" },
-  cluster: { name: "edge", secret: ["one"], floatingIp: { address: "198.51.100.10", interface: "eth0" } },
+  cluster: {
+    name: "edge",
+    secret: ["one"],
+    floatingIp: { addresses: [{ address: "198.51.100.10", interface: "eth0" }] },
+  },
 };
 const shared = new Set(["198.51.100.10"]);
 const own = configFingerprint(config, shared);
@@ -33,7 +37,10 @@ const rows = [
     same: true,
     other: {
       ...config,
-      cluster: { ...config.cluster, floatingIp: { address: "198.51.100.10", interface: "ens3" } },
+      cluster: {
+        ...config.cluster,
+        floatingIp: { addresses: [{ address: "198.51.100.10", interface: "ens3" }] },
+      },
     },
   },
   { name: "the order of keys", same: true, other: Object.fromEntries(Object.entries(config).reverse()) },
@@ -49,7 +56,10 @@ const rows = [
     same: false,
     other: {
       ...config,
-      cluster: { ...config.cluster, floatingIp: { address: "198.51.100.11", interface: "eth0" } },
+      cluster: {
+        ...config.cluster,
+        floatingIp: { addresses: [{ address: "198.51.100.11", interface: "eth0" }] },
+      },
     },
   },
   { name: "the order of a list", same: false, other: { ...config, listen: [...config.listen].reverse() } },

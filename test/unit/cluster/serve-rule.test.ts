@@ -110,6 +110,17 @@ const rows: readonly Case[] = [
     until: 10_600,
   },
   {
+    name: "Redis answers again, and who took over without it is not written in yet: by its witness meanwhile",
+    seen: { renewedAt: NEVER, witnessAt: 10_250, tookAlone: true },
+    action: "serve",
+    until: 10_600,
+  },
+  {
+    name: "Redis answers, and refuses nobody: a witness is nothing to one that took over by it",
+    seen: { renewedAt: NEVER, witnessAt: 10_250, standbys: [without] },
+    action: "fence",
+  },
+  {
     name: "a witness, but the front is lost",
     seen: { ...noRenewal, witnessAt: 10_250, standbys: [without], front: "lost" },
     action: "fence",

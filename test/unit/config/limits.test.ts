@@ -1,17 +1,12 @@
 /** Every bound of the file: good at the limit, named one past it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SECRET_CHARACTERS_MIN } from "../../../src/config/cluster-schema.ts";
 import { SOURCES_MAX, TARGETS_MAX } from "../../../src/config/group-schema.ts";
 import { parseConfig } from "../../../src/config/load-config.ts";
 import { PATTERN_CHARACTERS_MAX } from "../../../src/config/number-pattern.ts";
 import { ConfigError } from "../../../src/config/problem.ts";
-import {
-  ALIASES_MAX,
-  GROUPS_MAX,
-  LISTENERS_MAX,
-  ROUTES_MAX,
-  SECRET_CHARACTERS_MIN,
-} from "../../../src/config/schema.ts";
+import { ALIASES_MAX, GROUPS_MAX, LISTENERS_MAX, ROUTES_MAX } from "../../../src/config/schema.ts";
 
 const LISTEN = "listen: [udp://10.255.0.1]";
 const ROUTES = "routes: [{ from: a, to: a }]";

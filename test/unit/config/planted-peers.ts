@@ -298,12 +298,12 @@ export const PEER_MISTAKES: readonly Mistake[] = [
     remedy: /line 13 already/,
   },
   {
-    name: "a cluster, which comes later",
+    name: "an admin API, which comes later",
     line: 38,
-    with: "cluster: { name: edge }",
-    key: "cluster",
+    with: "admin: { listen: 127.0.0.1 }",
+    key: "admin",
     expected: /a key of this version/,
     found: /not in this version yet/,
-    remedy: /no support for clusters/,
+    remedy: /no support for the admin API/,
   },
 ];

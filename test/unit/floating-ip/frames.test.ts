@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import {
-  ARP_FRAME_BYTES,
+  ARP_FRAME_LENGTH,
   arpAnnouncements,
   arpRequest,
   hardwareBytes,
@@ -11,7 +11,7 @@ import {
   parseArp,
 } from "../../../src/floating-ip/arp-frame.ts";
 import {
-  NEIGHBOUR_FRAME_BYTES,
+  NEIGHBOUR_FRAME_LENGTH,
   neighbourAnnouncement,
   neighbourSolicitation,
   parseAdvertisement,
@@ -32,7 +32,7 @@ describe("ARP", () => {
       hex(reply),
       `ffffffffffff02000000000a0806000108000604000202000000000ac633640affffffffffffc633640a${PAD}`,
     );
-    assert.equal(request?.length, ARP_FRAME_BYTES);
+    assert.equal(request?.length, ARP_FRAME_LENGTH);
   });
 
   test("a probe has no sender address (RFC 5227 section 2.1.1); a question from an address of ours has it", () => {
@@ -91,7 +91,7 @@ function sumOf(frame: Uint8Array): number {
 describe("neighbour discovery", () => {
   test("an announcement is an advertisement to all nodes with override, from the address itself (RFC 4861 section 7.2.6)", () => {
     const frame = neighbourAnnouncement("2001:db8::10", OWN);
-    assert.equal(frame.length, NEIGHBOUR_FRAME_BYTES);
+    assert.equal(frame.length, NEIGHBOUR_FRAME_LENGTH);
     const address = "20010db8000000000000000000000010";
     assert.equal(hex(frame.subarray(0, 14)), "33330000000102000000000a86dd");
     assert.equal(hex(frame.subarray(14, 22)), "6000000000203aff");
@@ -112,7 +112,7 @@ describe("neighbour discovery", () => {
 
   test("a solicitation from the unspecified address has no option (section 4.3) and is padded", () => {
     const frame = neighbourSolicitation("2001:db8::10", OWN, null);
-    assert.equal(frame.length, NEIGHBOUR_FRAME_BYTES);
+    assert.equal(frame.length, NEIGHBOUR_FRAME_LENGTH);
     assert.equal(frame[19], 24);
     assert.equal(hex(frame.subarray(22, 38)), "00".repeat(16));
     assert.equal(sumOf(frame), 0xffff);

@@ -78,6 +78,14 @@ describe("targets that come and go", () => {
     assert.equal(new Set(probes.filter(({ at }) => at <= 5_010).map(({ id }) => id)).size, 1_000);
     assert.ok(Math.max(...perSecond(0, 5)) < 400, String(perSecond(0, 5)));
     assert.ok(Math.max(...perSecond(20, 60)) < 180, String(perSecond(20, 60)));
+    const settled = probes.filter(({ at }) => at > 20_000);
+    assert.ok(new Set(settled.map(({ at }) => at)).size <= 4 * 40 + 1, "some at a time, four times a second");
+    const last = new Map<string, number>();
+    for (const { id, at } of settled) {
+      const gap = at - (last.get(id) ?? at - 10_000);
+      assert.ok(gap >= 9_500 && gap <= 10_510, `${gap} ms between two probes of ${id}`);
+      last.set(id, at);
+    }
   });
 
   test("one that stays keeps its health, and the same policy does not move its probes", () => {

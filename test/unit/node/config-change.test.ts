@@ -95,6 +95,22 @@ const rows: { name: string; keys: object; changed: string[]; needsRestart: strin
     needsRestart: ["state.directory"],
   },
   {
+    name: "a cluster, its Redis and its hook",
+    keys: {
+      listen: ["udp://10.0.0.200"],
+      cluster: {
+        name: "edge",
+        secret: [SECRET],
+        floatingIp: { address: "10.0.0.200", driver: "none" },
+        paths: [{ "edge-a": "10.1.0.1:7060", "edge-b": "10.1.0.2:7060" }],
+      },
+      redis: { url: "redis://10.1.0.5" },
+      role: { hook: ["/usr/local/sbin/on-role"] },
+    },
+    changed: ["identity.aliases"],
+    needsRestart: ["listen", "cluster", "redis", "role.hook"],
+  },
+  {
     name: "listen",
     keys: { listen: ["udp://10.0.0.1", "tcp://10.0.0.1"] },
     changed: [],

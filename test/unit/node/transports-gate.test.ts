@@ -32,6 +32,9 @@ class Sockets implements Transports {
   async close(): Promise<void> {
     this.done.push("close");
   }
+  resetConnections(): void {
+    this.done.push("resetConnections");
+  }
   abort(): void {
     this.done.push("abort");
   }

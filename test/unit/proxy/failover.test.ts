@@ -251,6 +251,7 @@ describe("requests too large for UDP (RFC 3261 §18.1.1)", () => {
       const world = new ProxyWorld(targets === 3 ? config : config.replace(/ {6}- .*1[23].*\n/g, ""));
       const first = world.invite(BIG);
       assert.deepEqual(outline(world.fail(first.flow)), ["INVITE pbx1"]);
+      assert.deepEqual(world.watched, [], "a target of UDP has not failed");
       const later = { ...BIG, callId: "c2", via: "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2" };
       assert.equal(world.invite(later).to, "udp:10.1.0.11:5060");
       world.pass(600_001);
@@ -262,6 +263,8 @@ describe("requests too large for UDP (RFC 3261 §18.1.1)", () => {
       const next = [...new Set(invites(world.pass(9_000)))];
       const others = ["INVITE tcp:10.1.0.12:5060", "INVITE tcp:10.1.0.13:5060", "INVITE pbx3"];
       assert.deepEqual(next, targets === 3 ? others : ["INVITE pbx1"]);
+      const told = world.watched.filter((line) => line.startsWith("udp:10.1.0.11"));
+      assert.deepEqual(told, targets === 3 ? [] : ["udp:10.1.0.11:5060 silent"], "silent by UDP alone");
     });
   }
   test("an answer over TCP is an answer", () => {

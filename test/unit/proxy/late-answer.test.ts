@@ -212,6 +212,9 @@ test("own requests are bounded: past the bound the answer is ACKed, its BYE left
     world.proxy.receive(answer(message, 200, { tag: `t${n}` }), pbx(1));
   assert.equal(world.count("own.over-limit"), 1);
   assert.equal(world.proxy.status().ownRequests, OWN_REQUESTS_MAX);
+  const probe = { transport: "udp", address: "10.1.0.12", port: 5060, host: "10.1.0.12" } as const;
+  world.proxy.probe({ ...probe, timeoutMs: 1_000, nonce: "n" }, () => {});
+  assert.equal(world.sent.at(-1)?.message.method, "OPTIONS", "a probe is sent all the same");
   world.pass(70_000);
   assert.ok(world.proxy.status().ownRequests === 0);
 });

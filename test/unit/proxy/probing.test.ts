@@ -46,6 +46,8 @@ describe("a probe", () => {
     assert.deepEqual(results, []);
     world.pass(1);
     assert.deepEqual(results, [{ kind: "silent" }]);
+    assert.deepEqual(world.pass(5_000), []);
+    assert.deepEqual(results, [{ kind: "silent" }]);
     assert.ok(world.idle, "nothing of it is left");
   });
 
@@ -63,13 +65,23 @@ describe("a probe", () => {
     assert.ok(world.idle);
   });
 
-  test("an answer after its time-out is dropped", () => {
-    const { world, results } = probed();
-    const { message } = only(world.sent, "OPTIONS");
-    world.pass(1_001);
-    assert.deepEqual(world.receive(answer(message, 200), pbx(1)), []);
-    assert.deepEqual(results, [{ kind: "silent" }]);
-  });
+  for (const { name, afterMs, told } of [
+    { name: "up to 5 s after its time-out is told once, as a second result", afterMs: 4_999, told: 2 },
+    { name: "later than that is dropped", afterMs: 5_000, told: 1 },
+  ]) {
+    test(`an answer ${name}`, () => {
+      const { world, results } = probed();
+      const { message } = only(world.sent, "OPTIONS");
+      world.pass(1_000 + afterMs);
+      for (const status of [100, 200, 200])
+        assert.deepEqual(world.receive(answer(message, status), pbx(1)), []);
+      assert.deepEqual(
+        results.map(({ kind }) => kind),
+        ["silent", "answered"].slice(0, told),
+      );
+      assert.ok(world.idle, "nothing of it is left");
+    });
+  }
 
   test("refused by the network: told at once, and sent no more", () => {
     const { world, results } = probed();
@@ -78,6 +90,15 @@ describe("a probe", () => {
     assert.deepEqual(world.pass(2_000), []);
     assert.ok(world.idle);
   });
+
+  for (const failure of ["too-large", "overflow"] as const) {
+    test(`${failure}, of whatever was sent to it over UDP: ours, and the probe goes on`, () => {
+      const { world, results } = probed();
+      world.fail(pbx(1), failure);
+      assert.deepEqual(results, []);
+      assert.deepEqual(outline(world.pass(999)), ["OPTIONS pbx1"]);
+    });
+  }
 
   test("without a listener for it: told so", () => {
     const { results } = probed({ transport: "tcp", address: "2001:db8::11" });
@@ -115,6 +136,18 @@ describe("what calls say of targets", () => {
     world.invite();
     world.fail(pbx(1));
     assert.deepEqual(world.watched, [`${first} refused`]);
+  });
+
+  test("no room in our own kernel for a datagram: the next target is tried, and nothing told", () => {
+    const world = new ProxyWorld();
+    assert.deepEqual(outline(world.fail(world.invite().flow, "overflow")), ["INVITE pbx2"]);
+    assert.deepEqual(world.watched, []);
+  });
+
+  test("a connection that takes no more is the target's", () => {
+    const world = new ProxyWorld(WORLD_CONFIG.replaceAll("transport=udp", "transport=tcp"));
+    world.fail(world.invite().flow, "overflow");
+    assert.deepEqual(world.watched, ["tcp:10.1.0.11:5060 overflow"]);
   });
 
   test("only a 100 and then nothing is no silence of the target", () => {

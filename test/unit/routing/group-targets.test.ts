@@ -28,6 +28,7 @@ const place = (last: number, priority: number, weight: number): Place => {
 class Network {
   readonly places = new Map<string, Place[]>();
   readonly standings = new Map<string, Standing>();
+  readonly calls = new Map<string, number>();
   share = 1;
   readonly router: Router;
 
@@ -37,6 +38,7 @@ class Network {
       placesOf: ({ host }) => this.places.get(host) ?? null,
       standing: (id) => this.standings.get(id) ?? "usable",
       share: () => this.share,
+      callsOn: (id) => this.calls.get(id) ?? 0,
       draw: (key) => {
         let draws = 0;
         return () => mix32(key, draws++) / 2 ** 32;
@@ -120,6 +122,16 @@ describe("names", () => {
     assert.deepEqual(network.order({ host }), ["192.0.2.1"]);
   });
 
+  test("only what is reached by UDP may go by TCP for its size (RFC 3261 §18.1.1)", () => {
+    const network = new Network();
+    network.places.set("trunk.example", [place(1, 1, 1), { ...place(2, 2, 1), transport: "tcp" }]);
+    network.router.resolve();
+    assert.deepEqual(
+      network.plan({ host }).targets.map(({ mayUseTcp }) => mayUseTcp),
+      [true, false],
+    );
+  });
+
   test("a name without an address: no target, and the plan says why", () => {
     const { targets, emptyBecause } = new Network().plan({ host });
     assert.deepEqual(targets, []);
@@ -163,14 +175,36 @@ describe("names", () => {
 describe("standing", () => {
   test("what looks down is left out while its group has another", () => {
     const network = new Network();
-    network.set("10.1.0.11", "doubtful");
+    network.set("10.1.0.11", "down");
     assert.deepEqual(network.order(), ["10.1.0.12", "10.3.0.1", "10.3.0.2"]);
+  });
+
+  test("what is failing comes behind the others of its priority, and before the next priority", () => {
+    const network = new Network(
+      FILE.replace(
+        "{ uri: sip:10.3.0.2, priority: 2 }]",
+        "sip:10.3.0.3, { uri: sip:10.3.0.2, priority: 1 }]",
+      ),
+    );
+    for (const last of [11, 12]) network.set(`10.1.0.${last}`, "out");
+    network.set("10.3.0.1", "failing");
+    for (let call = 0; call < 100; call++) {
+      assert.deepEqual(network.order({ callKey: `c${call}` }), ["10.3.0.2", "10.3.0.1", "10.3.0.3"]);
+    }
+  });
+
+  test("in panic those that are recovering come before those that are down", () => {
+    const network = new Network();
+    for (const host of ["10.1.0.11", "10.1.0.12"]) network.set(host, "out");
+    network.set("10.3.0.1", "down");
+    network.set("10.3.0.2", "recovering");
+    assert.deepEqual(network.order(), ["10.3.0.2", "10.3.0.1"]);
   });
 
   test("a higher priority that looks down gives way to a lower one, and has its calls back", () => {
     const network = new Network();
     for (const last of [11, 12]) network.set(`10.1.0.${last}`, "out");
-    network.set("10.3.0.1", "doubtful");
+    network.set("10.3.0.1", "down");
     assert.deepEqual(network.order(), ["10.3.0.2"]);
     network.set("10.3.0.1", "usable");
     assert.deepEqual(network.order(), ["10.3.0.1", "10.3.0.2"]);
@@ -178,7 +212,7 @@ describe("standing", () => {
 
   test("a group that looks down as a whole comes behind the others, and is still tried", () => {
     const network = new Network();
-    for (const last of [11, 12]) network.set(`10.1.0.${last}`, "doubtful");
+    for (const last of [11, 12]) network.set(`10.1.0.${last}`, "down");
     const plan = network.plan();
     assert.equal(plan.panic, false);
     const addresses = plan.targets.map(({ address }) => address);
@@ -188,7 +222,7 @@ describe("standing", () => {
 
   test("all look down: all are tried in order, and that is called panic", () => {
     const network = new Network();
-    for (const host of ["10.1.0.11", "10.1.0.12", "10.3.0.1", "10.3.0.2"]) network.set(host, "doubtful");
+    for (const host of ["10.1.0.11", "10.1.0.12", "10.3.0.1", "10.3.0.2"]) network.set(host, "down");
     const plan = network.plan();
     assert.equal(plan.panic, true);
     assert.equal(plan.targets.length, 4);
@@ -197,7 +231,7 @@ describe("standing", () => {
   test("what the operator took out is not tried, not even in panic; with nothing left the plan says why", () => {
     const network = new Network();
     for (const host of ["10.1.0.11", "10.1.0.12", "10.3.0.1"]) network.set(host, "out");
-    network.set("10.3.0.2", "doubtful");
+    network.set("10.3.0.2", "down");
     assert.deepEqual(network.order(), ["10.3.0.2"]);
     network.set("10.3.0.2", "out");
     const { targets, emptyBecause } = network.plan();
@@ -207,7 +241,7 @@ describe("standing", () => {
 
   test("without panic what looks down is not tried, and the plan says so", () => {
     const network = new Network(FILE.replaceAll("pbx: {", "pbx: { health: { panic: false },"));
-    for (const last of [11, 12]) network.set(`10.1.0.${last}`, "doubtful");
+    for (const last of [11, 12]) network.set(`10.1.0.${last}`, "down");
     for (const last of [1, 2]) network.set(`10.3.0.${last}`, "out");
     const { targets, emptyBecause } = network.plan();
     assert.deepEqual(targets, []);
@@ -216,19 +250,36 @@ describe("standing", () => {
 
   test("an emergency call tries those that look down, too, behind all others", () => {
     const network = new Network();
-    network.set("10.1.0.11", "doubtful");
+    network.set("10.1.0.11", "down");
     assert.deepEqual(network.order({ user: "112" }), ["10.1.0.12", "10.3.0.1", "10.3.0.2", "10.1.0.11"]);
   });
 
-  test("one that is ramping gets its share of the calls only", () => {
-    const network = new Network();
+  for (const balance of ["weighted", "hash"]) {
+    test(`${balance}: one that is ramping gets its share of the calls only`, () => {
+      const network = new Network(FILE.replace("pbx: {", `pbx: { balance: ${balance},`));
+      network.set("10.1.0.11", "ramping");
+      network.share = 0.25;
+      let firsts = 0;
+      for (let call = 0; call < 10_000; call++) {
+        if (network.order({ callKey: `c${call}` })[0] === "10.1.0.11") firsts++;
+      }
+      assert.ok(Math.abs(firsts / 10_000 - 0.2) < 0.02, `${firsts} of 10,000; 25 of 125 parts are 2,000`);
+    });
+  }
+
+  test("least-calls: one that is ramping gets calls up to its share of what the others have, and not all at once", () => {
+    const network = new Network(FILE.replace("pbx: {", "pbx: { balance: least-calls,"));
     network.set("10.1.0.11", "ramping");
     network.share = 0.25;
-    let firsts = 0;
-    for (let call = 0; call < 10_000; call++) {
-      if (network.order({ callKey: `c${call}` })[0] === "10.1.0.11") firsts++;
+    network.calls.set("udp:10.1.0.12:5060", 100);
+    for (const [calls, first] of [
+      [0, "10.1.0.11"],
+      [24, "10.1.0.11"],
+      [26, "10.1.0.12"],
+    ] as const) {
+      network.calls.set("udp:10.1.0.11:5060", calls);
+      assert.equal(network.order()[0], first);
     }
-    assert.ok(Math.abs(firsts / 10_000 - 0.2) < 0.02, `${firsts} of 10,000; 25 of 125 parts are 2,000`);
   });
 
   test("hash: a target that leaves moves only its own callers", () => {
@@ -240,7 +291,7 @@ describe("standing", () => {
     );
     const callers = Array.from({ length: 1_000 }, (_, index) => `caller ${index}`);
     const before = callers.map((callKey) => network.order({ callKey })[0]);
-    network.set("10.1.0.12", "doubtful");
+    network.set("10.1.0.12", "down");
     for (const [index, callKey] of callers.entries()) {
       const now = network.order({ callKey })[0];
       if (before[index] === "10.1.0.12") assert.notEqual(now, "10.1.0.12");
@@ -248,9 +299,20 @@ describe("standing", () => {
     }
   });
 
+  test("round-robin: one that is failing does not upset the turn of the others", () => {
+    const network = new Network(
+      FILE.replace("pbx: { targets: [", "pbx: { balance: round-robin, targets: [sip:10.1.0.10, "),
+    );
+    network.set("10.1.0.11", "failing");
+    assert.deepEqual(
+      [0, 1, 2, 3].map(() => network.order()[0]),
+      ["10.1.0.10", "10.1.0.12", "10.1.0.10", "10.1.0.12"],
+    );
+  });
+
   test("round-robin goes on evenly over those that are left", () => {
     const network = new Network(FILE.replace("pbx: {", "pbx: { balance: round-robin,"));
-    network.set("10.1.0.11", "doubtful");
+    network.set("10.1.0.11", "down");
     assert.deepEqual(
       [0, 1].map(() => network.order()[0]),
       ["10.1.0.12", "10.1.0.12"],

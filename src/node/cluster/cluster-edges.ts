@@ -1,0 +1,271 @@
+/** The world of one node of a cluster: does what its machine wants, and tells it what happened. */
+import type { pino } from "pino";
+import { ClusterNode } from "../../cluster/cluster-node.ts";
+import type { ProbeOutcome } from "../../cluster/evidence.ts";
+import type { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
+import type { Message, Role } from "../../cluster/message.ts";
+import type { NodeStart } from "../../cluster/node-machine.ts";
+import type { HistoryRecord, LeaseOperation, LeaseReply, OperatorCommand } from "../../cluster/node-state.ts";
+import type { ClusterClock, ClusterPorts } from "../../cluster/ports.ts";
+import { resignationKit, resignations } from "../../cluster/resignation.ts";
+import type { GuardianLink } from "../../guardian/engine-link.ts";
+import type { ResignationCopy } from "../../guardian/engine-message.ts";
+import type { AddressKeeper } from "./address-keeper.ts";
+import { runBounded } from "./bounded-command.ts";
+import type { CallEngine } from "./call-engine.ts";
+import type { ClusterFile } from "./cluster-file.ts";
+import type { HeartbeatPaths, PathConfig } from "./heartbeat-paths.ts";
+import type { History, HistoryEntry } from "./history.ts";
+import type { Intake } from "./intake.ts";
+import type { LeaseClient } from "./lease-client.ts";
+import type { Replica } from "./replica.ts";
+
+/** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
+const VERIFY_TRIES_MAX = 3;
+/** A goodbye, as often as a resignation. */
+const GOODBYE_COPIES = 5;
+/** A process that ends lets its last datagrams out. */
+const LAST_WORDS_MS = 20;
+
+export interface ClusterParts {
+  readonly log: pino.Logger;
+  readonly clock: ClusterClock;
+  readonly codec: HeartbeatCodec;
+  readonly pathConfigs: readonly PathConfig[];
+  readonly lease: LeaseClient;
+  readonly address: AddressKeeper;
+  readonly replica: Replica;
+  readonly engine: CallEngine;
+  readonly intake: Intake;
+  readonly file: ClusterFile;
+  readonly history: History;
+  readonly link: GuardianLink | null;
+  readonly hook: readonly string[];
+  readonly fence: readonly string[];
+  /** OPTIONS to the floating IP. */
+  readonly askOwner: () => Promise<ProbeOutcome>;
+  /** This node follows again after it has served: its process ends, and begins anew. */
+  readonly onFollow: () => void;
+}
+
+export class ClusterEdges implements ClusterPorts {
+  readonly node: ClusterNode;
+  readonly #parts: ClusterParts;
+  #paths: HeartbeatPaths | null = null;
+  #answer: { readonly ok: boolean; readonly reason: string } | null = null;
+  #holds = false;
+  #hasServed = false;
+  #restored: Readonly<Record<string, number>> | null = null;
+  #status = "starting";
+
+  constructor(start: NodeStart, parts: ClusterParts) {
+    this.#parts = parts;
+    this.node = new ClusterNode(start, this, parts.clock);
+  }
+
+  /** From now on heartbeats leave by these. */
+  use(paths: HeartbeatPaths): void {
+    this.#paths = paths;
+  }
+
+  /** Calls were armed here, in this life. */
+  get hasServed(): boolean {
+    return this.#hasServed;
+  }
+
+  /** A datagram of a heartbeat path. */
+  heard(datagram: Buffer, path: number): void {
+    const decoded = this.#parts.codec.decode(datagram);
+    if (decoded.ok) this.node.feed({ kind: "message", path, message: decoded.message });
+    else this.node.feed({ kind: "ignored", fault: decoded.fault });
+  }
+
+  operate(command: OperatorCommand): { readonly ok: boolean; readonly reason: string } {
+    this.#answer = null;
+    this.node.feed({ kind: "operator", command });
+    if (command.kind === "maintenance" && this.#wasAnswered())
+      void this.#parts.file.storeMaintenance(command.on);
+    return this.#answer ?? { ok: false, reason: "the node is ending" };
+  }
+
+  #wasAnswered(): boolean {
+    return this.#answer?.ok === true;
+  }
+
+  /** What the guardian says for us. */
+  report(holds = this.#holds): void {
+    this.#holds = holds;
+    this.#parts.link?.report({ holds, ready: true, status: this.#status });
+  }
+
+  /** To the peers: this life ends, and its silence means nothing. */
+  async sayGoodbye(): Promise<void> {
+    const kit = resignationKit(this.node.state, this.#parts.clock.now());
+    for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
+    await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+  }
+
+  send(message: Message, copies: number): void {
+    this.#paths?.send(message.to, this.#parts.codec.encode(message), copies);
+    if (message.body.kind === "heartbeat") this.#parts.link?.resignation(this.#resignation());
+  }
+
+  #resignation(): ResignationCopy[] {
+    const { codec, pathConfigs } = this.#parts;
+    const kit = resignationKit(this.node.state, this.#parts.clock.now());
+    const [confirmed, unconfirmed] = [resignations(kit, true), resignations(kit, false)];
+    return confirmed.flatMap((message, index) =>
+      pathConfigs.flatMap((path) => {
+        const [own, to, other] = [path[kit.node], path[message.to], unconfirmed[index]];
+        if (own === undefined || to === undefined || other === undefined) return [];
+        const text = (each: Message): string => codec.encode(each).toString("base64");
+        return [{ from: own.address, to, confirmed: text(message), unconfirmed: text(other) }];
+      }),
+    );
+  }
+
+  lease(operation: LeaseOperation, done: (reply: LeaseReply) => void): void {
+    this.#parts.lease.run(operation, done);
+  }
+
+  storeEpoch(epoch: number, done: (ok: boolean) => void): void {
+    void this.#parts.file.storeEpoch(epoch).then((ok) => {
+      if (!ok) this.#parts.log.error({ epoch }, "the epoch can't be stored on the disk");
+      done(ok);
+    });
+  }
+
+  probe(done: (outcome: ProbeOutcome) => void): void {
+    void this.#parts.askOwner().then(done);
+  }
+
+  addAddress(done: (present: boolean) => void): void {
+    void this.#parts.address.add().then(done);
+  }
+
+  removeAddress(done: (present: boolean) => void): void {
+    void this.#parts.address.remove().then(done);
+  }
+
+  announce(): void {
+    this.#parts.address.announce();
+  }
+
+  checkConflict(done: (found: boolean) => void): void {
+    void this.#parts.address.hasOtherOwner().then(done);
+  }
+
+  openSockets(done: (ok: boolean) => void): void {
+    const { address, engine, intake, log } = this.#parts;
+    intake.hold();
+    const open = async (): Promise<boolean> => {
+      // A socket can't be bound to an address that is not there yet.
+      if (!(await address.whenPresent())) return false;
+      return await engine.transports.open();
+    };
+    open().then(done, (error: unknown) => {
+      log.error(
+        { reason: error instanceof Error ? error.message : String(error) },
+        "the sockets can't be opened",
+      );
+      done(false);
+    });
+  }
+
+  closeSockets(): void {
+    this.#parts.intake.close();
+    this.#parts.engine.transports.shut();
+  }
+
+  resetConnections(): void {
+    this.#parts.engine.transports.resetConnections();
+  }
+
+  relay(_to: string, _forMs: number): void {
+    this.#parts.intake.close();
+  }
+
+  applyJournal(done: (ok: boolean) => void): void {
+    this.#parts.replica.catchUp(done);
+  }
+
+  followJournal(): void {
+    this.#parts.onFollow();
+  }
+
+  armCalls(epoch: number): void {
+    const { replica, intake } = this.#parts;
+    const { engine } = this.#parts.engine;
+    this.#hasServed = true;
+    replica.serve(epoch);
+    this.#restored = { ...engine.restore(replica.inheritance) };
+    engine.serve();
+    intake.open();
+  }
+
+  stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
+    this.#parts.intake.hold();
+    this.#parts.replica.drain(done);
+  }
+
+  resumeCalls(): void {
+    this.#parts.intake.open();
+  }
+
+  journalAgain(epoch: number): void {
+    this.#parts.replica.journal.raise(epoch);
+  }
+
+  verify(done: (ok: boolean) => void): void {
+    const ask = async (): Promise<boolean> => {
+      for (let tries = 0; tries < VERIFY_TRIES_MAX; tries++)
+        if ((await this.#parts.askOwner()) === "own") return true;
+      return false;
+    };
+    void ask().then(done);
+  }
+
+  fencePeer(node: string | null, done: (ok: boolean) => void): void {
+    const { fence, log } = this.#parts;
+    void runBounded([...fence, node ?? ""], { TANDEM_FENCE: node ?? "" }).then(({ ok, reason }) => {
+      log.warn({ peer: node, ok, reason }, "fence.command");
+      done(ok);
+    });
+  }
+
+  hook(role: Role): void {
+    const { hook, log } = this.#parts;
+    this.#status = role;
+    this.report();
+    if (hook.length === 0) return;
+    void runBounded([...hook, role], { TANDEM_ROLE: role }).then(({ ok, reason }) => {
+      if (!ok) log.warn({ role, reason }, "role.hook failed");
+    });
+  }
+
+  record(record: HistoryRecord): void {
+    const restored = record.what === "takeover" && record.phases !== null ? this.#restored : null;
+    const entry: HistoryEntry = {
+      at: new Date().toISOString(),
+      ...record,
+      ...(restored === null ? {} : { restored }),
+    };
+    this.#parts.history.add(entry);
+    const { what, row, reason, role, epoch, phases } = record;
+    const fields = {
+      what,
+      row,
+      reason,
+      role,
+      epoch,
+      ...(phases === null ? {} : { phases }),
+      ...(restored ?? {}),
+    };
+    if (what === "alarm") this.#parts.log.warn(fields, "cluster");
+    else this.#parts.log.info(fields, "cluster");
+  }
+
+  answer(ok: boolean, reason: string): void {
+    this.#answer = { ok, reason };
+  }
+}

@@ -1,0 +1,125 @@
+/** What a node of a cluster must not forget: the highest epoch that it saw, and that an operator has set it aside. */
+import {
+  closeSync,
+  fsync,
+  fsyncSync,
+  mkdirSync,
+  open,
+  openSync,
+  readFileSync,
+  rename,
+  renameSync,
+  write,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { ClusterError } from "./cluster-error.ts";
+
+const RECORD = z.object({
+  version: z.literal(1),
+  epoch: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  maintenance: z.boolean(),
+});
+
+type ClusterRecord = Omit<z.output<typeof RECORD>, "version">;
+
+const [openFile, writeFile, syncFile, renameFile] = [
+  promisify(open),
+  promisify(write),
+  promisify(fsync),
+  promisify(rename),
+];
+
+export class ClusterFile {
+  readonly #path: string;
+  #record: ClusterRecord;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @throws ClusterError where it can't be read, is none of ours, or can't be written: an old epoch must not be taken again */
+  constructor(path: string) {
+    this.#path = path;
+    this.#record = read(path);
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+      const file = openSync(`${path}.new`, "w", 0o640);
+      writeSync(file, textOf(this.#record));
+      fsyncSync(file);
+      closeSync(file);
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      throw new ClusterError("CLUSTER_STATE", `cannot write ${path}: ${messageOf(error)}`, error);
+    }
+  }
+
+  get epoch(): number {
+    return this.#record.epoch;
+  }
+
+  get maintenance(): boolean {
+    return this.#record.maintenance;
+  }
+
+  /** Never rejects. @returns whether it is on the disk, synced */
+  storeEpoch(epoch: number): Promise<boolean> {
+    if (epoch <= this.#record.epoch) return Promise.resolve(true);
+    return this.#store({ ...this.#record, epoch });
+  }
+
+  storeMaintenance(maintenance: boolean): Promise<boolean> {
+    if (maintenance === this.#record.maintenance) return Promise.resolve(true);
+    return this.#store({ ...this.#record, maintenance });
+  }
+
+  #store(record: ClusterRecord): Promise<boolean> {
+    this.#record = record;
+    const stored = this.#writing.then(() => replace(this.#path, textOf(this.#record)));
+    this.#writing = stored.catch(() => undefined);
+    return stored.then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+function textOf(record: ClusterRecord): string {
+  return `${JSON.stringify({ version: 1, ...record })}\n`;
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  const next = `${path}.new`;
+  const file = await openFile(next, "w", 0o640);
+  try {
+    await writeFile(file, text);
+    await syncFile(file);
+  } finally {
+    closeSync(file);
+  }
+  await renameFile(next, path);
+}
+
+function read(path: string): ClusterRecord {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return { epoch: 0, maintenance: false };
+    throw new ClusterError("CLUSTER_STATE", `cannot read ${path}: ${messageOf(error)}`, error);
+  }
+  try {
+    const { epoch, maintenance } = RECORD.parse(JSON.parse(text));
+    return { epoch, maintenance };
+  } catch (error) {
+    throw new ClusterError(
+      "CLUSTER_STATE",
+      `${path} does not hold this node's place in its cluster: remove it while the other node is active`,
+      error,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,86 @@
+// Two of Tandem with their guardians and a Redis, as the lab builds them.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { askNode } from "../../../src/admin/control-client.ts";
+import { unplug } from "../../lab/faults.ts";
+import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
+import { CALLEES, type FaultKind, type StartPair } from "./pair-under-test.ts";
+
+const GROUPS = "\ngroups:\n";
+
+/** Calls to each number go to the callee that does what is measured. */
+function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
+  const text = readFileSync(file, "utf8");
+  const end = text.indexOf(GROUPS);
+  if (end === -1) throw new Error(`${file} has no groups`);
+  const kinds = Object.values(CALLEES).map(({ number, port }) => ({ name: `to-${number}`, number, port }));
+  const groups = kinds.map(
+    ({ name, port }) => `  ${name}: { sources: [], targets: ["sip:${pbx.ip4}:${port}"] }`,
+  );
+  const routes = kinds.map(({ name, number }) => `  - { from: phones, number: "^${number}$", to: ${name} }`);
+  writeFileSync(
+    file,
+    `${text.slice(0, end)}${GROUPS}  phones: { sources: [${caller.ip4}/32] }\n${groups.join("\n")}\nroutes:\n${routes.join("\n")}\n`,
+  );
+}
+
+/** The faults of the pair's first node. */
+function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) => Promise<void> {
+  const both = (signal: NodeJS.Signals): void => {
+    guardian?.kill(signal);
+    process.kill(engine, signal);
+  };
+  return async (kind) => {
+    switch (kind) {
+      case "kill":
+        process.kill(engine, "SIGKILL");
+        break;
+      case "freeze":
+        process.kill(engine, "SIGSTOP");
+        break;
+      case "kill-both":
+        both("SIGKILL");
+        break;
+      case "freeze-both":
+        both("SIGSTOP");
+        break;
+      case "link":
+        for (const { network } of host.attachments) unplug(host, network);
+        break;
+      case "switchover": {
+        const socket = join(host.directory, `${name}.sock`);
+        const answer = await askNode(socket, { command: "switchover" });
+        if (!answer.ok) throw new Error(`switchover: ${answer.error}`);
+        break;
+      }
+    }
+  };
+}
+
+export const startTandemPair: StartPair = async (prepare) => {
+  const pair = new Pair();
+  try {
+    for (const node of [pair.a, pair.b]) routeToCallees(node, pair);
+    await prepare(pair);
+    await pair.start();
+    const strike = striker(pair.a);
+    return {
+      caller: pair.caller,
+      pbx: pair.pbx,
+      stands: () => pair.a.hasAddress,
+      fault: async (kind) => {
+        const at = wallNow();
+        await strike(kind);
+        return at;
+      },
+      output: () =>
+        [pair.a, pair.b]
+          .map(({ name, guardian }) => `${name}:\n${guardian?.output().slice(-6_000)}`)
+          .join("\n"),
+      [Symbol.dispose]: () => pair.close(),
+    };
+  } catch (error) {
+    pair.close();
+    throw error;
+  }
+};

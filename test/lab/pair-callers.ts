@@ -1,0 +1,96 @@
+// Calls of every state over a pair: talking ones that change their session and hang up, and ringing ones that are answered, cancelled
+// or declined after the fault.
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { FLOATING_IP, type Pair } from "./pair.ts";
+import { type Sipp, startCaller, startPbx } from "./sipp.ts";
+
+const TALKING = 40;
+const RINGING = 10;
+/** From their set-up, in which the fault falls, until talking ones go on and ringing ones are answered, declined or cancelled. */
+const PAUSE_MS = 6_000;
+const SETUP_MS = 1_200;
+
+interface Kind {
+  readonly name: string;
+  readonly number: string;
+  readonly scenario: "uac-reinvite" | "uac-call" | "uac-cancel" | "uac-declined";
+  readonly port: number;
+  readonly calls: number;
+  readonly pauseMs: number;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    name: "talking",
+    number: "1001",
+    scenario: "uac-reinvite",
+    port: 6_001,
+    calls: TALKING,
+    pauseMs: PAUSE_MS,
+  },
+  { name: "answered", number: "2000", scenario: "uac-call", port: 6_002, calls: RINGING, pauseMs: 0 },
+  {
+    name: "cancelled",
+    number: "3000",
+    scenario: "uac-cancel",
+    port: 6_003,
+    calls: RINGING,
+    pauseMs: PAUSE_MS,
+  },
+  { name: "declined", number: "4000", scenario: "uac-declined", port: 6_004, calls: RINGING, pauseMs: 0 },
+];
+
+export class Callers {
+  readonly #running: readonly (readonly [Kind, Sipp])[];
+
+  private constructor(running: readonly (readonly [Kind, Sipp])[]) {
+    this.#running = running;
+  }
+
+  /** The PBX's side, once. */
+  static async answer({ pbx }: Pair): Promise<void> {
+    await startPbx(pbx, { scenario: "uas-ring-answer" });
+    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS });
+    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080 });
+    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS });
+  }
+
+  /** All calls are set up when it resolves. */
+  static async begin({ caller }: Pair): Promise<Callers> {
+    const running = KINDS.map((kind) => {
+      const { scenario, port, calls, pauseMs, number } = kind;
+      const remote = { address: FLOATING_IP };
+      const options = {
+        scenario,
+        port,
+        remote,
+        calls,
+        rate: calls,
+        talkMs: pauseMs,
+        number,
+        patienceMs: 15_000,
+      };
+      return [kind, startCaller(caller, options)] as const;
+    });
+    await delay(SETUP_MS);
+    return new Callers(running);
+  }
+
+  /** Calls of some rounds, by number. */
+  static begun(rounds: number): { number: string; count: number }[] {
+    return KINDS.map(({ number, calls }) => ({ number, count: calls * rounds }));
+  }
+
+  /** @returns "talking 40 of 40, …". @throws where a call did not end as its scenario says */
+  async finish(): Promise<string> {
+    const ends = await Promise.all(
+      this.#running.map(async ([kind, sipp]) => ({ kind, ...(await sipp.finished()) })),
+    );
+    const told = ends
+      .map(({ kind, statistics }) => `${kind.name} ${statistics?.successful ?? 0} of ${kind.calls}`)
+      .join(", ");
+    for (const { kind, code, errors } of ends) assert.equal(code, 0, `${told}; ${kind.name}: ${errors}`);
+    return told;
+  }
+}

@@ -1,0 +1,318 @@
+// A pair of Tandem nodes with a floating IP in the lab: SIP on one network, heartbeats and Redis on another.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Host } from "./host.ts";
+import { Lab } from "./lab.ts";
+import type { Program } from "./program.ts";
+import { until } from "./until.ts";
+
+const main = join(import.meta.dirname, "../../src/main.ts");
+const prober = join(import.meta.dirname, "call-prober.ts");
+/** Host part 200 of the first network: no host of a test has it. */
+export const FLOATING_IP = "10.77.0.200";
+/** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
+const OWN_MACHINE = ["chrt", "--rr", "10"];
+const ROLE_TIMEOUT_MS = 20_000;
+
+export type NodeName = "edge-a" | "edge-b";
+
+/** A line of a node's or its guardian's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** One of the two, with its guardian. */
+export class PairNode {
+  readonly name: NodeName;
+  readonly host: Host;
+  readonly file: string;
+  guardian: Program | null = null;
+
+  constructor(name: NodeName, host: Host, file: string) {
+    this.name = name;
+    this.host = host;
+    this.file = file;
+  }
+
+  start(): void {
+    const { host, file } = this;
+    this.guardian = host.start("tandem", [...OWN_MACHINE, process.execPath, main, "run", "-c", file]);
+  }
+
+  logs(): LogLine[] {
+    const { guardian } = this;
+    if (guardian === null) return [];
+    return readFileSync(guardian.stdoutFile, "utf8")
+      .split("\n")
+      .flatMap((line) => {
+        try {
+          return [JSON.parse(line) as LogLine];
+        } catch {
+          return [];
+        }
+      });
+  }
+
+  /** Its last role, as its log has it. */
+  get role(): string {
+    const last = this.logs().findLast(
+      ({ msg, what }) => msg === "ready" || (msg === "cluster" && what === "role"),
+    );
+    return String(last?.["role"] ?? "starting");
+  }
+
+  /** Process id of the engine that runs now. */
+  get engine(): number {
+    return Number(this.logs().findLast(({ msg }) => msg === "ready")?.["pid"] ?? 0);
+  }
+
+  get hasAddress(): boolean {
+    return this.host.run(["ip", "-o", "address", "show", "dev", "eth0"]).includes(` ${FLOATING_IP}/`);
+  }
+
+  async untilRole(role: string, timeoutMs = ROLE_TIMEOUT_MS): Promise<void> {
+    await until(
+      `${this.name} to be ${role}`,
+      timeoutMs,
+      () => {
+        if (this.role === role) return true;
+        if (this.guardian?.running !== true) throw new Error(`${this.name} has ended`);
+        return null;
+      },
+      () => this.guardian?.output().slice(-6_000) ?? "",
+    );
+  }
+
+  /** The engine alone. */
+  signalEngine(signal: NodeJS.Signals): void {
+    process.kill(this.engine, signal);
+  }
+
+  /** Guardian and engine. */
+  signalAll(signal: NodeJS.Signals): void {
+    this.guardian?.kill(signal);
+    this.signalEngine(signal);
+  }
+}
+
+interface ProberLine {
+  readonly event: "ready" | "asked" | "answered";
+  readonly call: number;
+  /** Wall time in milliseconds. */
+  readonly at: number;
+}
+
+/** New calls, one each 10 ms, through the floating IP. */
+export class Prober {
+  readonly program: Program;
+
+  constructor(host: Host) {
+    this.program = host.start("prober", [
+      "nice",
+      "-n",
+      "-5",
+      process.execPath,
+      prober,
+      host.ip4,
+      FLOATING_IP,
+    ]);
+  }
+
+  lines(): ProberLine[] {
+    return readFileSync(this.program.stdoutFile, "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as ProberLine);
+  }
+
+  /** @returns milliseconds from `since` (wall time) until the first answer to a call that was asked for after it */
+  async firstAnswerAfter(since: number, timeoutMs = 10_000): Promise<number> {
+    return await until("a new call to be answered", timeoutMs, () => {
+      const lines = this.lines();
+      const asked = new Set(
+        lines.filter(({ event, at }) => event === "asked" && at >= since).map(({ call }) => call),
+      );
+      const first = lines.find(
+        ({ event, call, at }) => event === "answered" && at >= since && asked.has(call),
+      );
+      return first === undefined ? null : first.at - since;
+    });
+  }
+
+  /** Longest time without an answer between two answers since then. */
+  longestGap(since: number): number {
+    const answers = this.lines().filter(({ event, at }) => event === "answered" && at >= since);
+    return answers.reduce((gap, { at }, index) => Math.max(gap, at - (answers[index - 1]?.at ?? at)), 0);
+  }
+}
+
+interface PairAddresses {
+  readonly caller: string;
+  readonly pbx: string;
+}
+
+function toPbxOfEachKind({ caller, pbx }: PairAddresses): string {
+  return `groups:
+  phones: { sources: [${caller}/32] }
+  pbx: { targets: ["sip:${pbx}:5060"] }
+  answering: { sources: [], targets: ["sip:${pbx}:5070"] }
+  silent: { sources: [], targets: ["sip:${pbx}:5080"] }
+  declining: { sources: [], targets: ["sip:${pbx}:5090"] }
+routes:
+  - { from: phones, number: ^1, to: pbx }
+  - { from: phones, number: ^2, to: answering }
+  - { from: phones, number: ^3, to: silent }
+  - { from: phones, number: ^4, to: declining }
+`;
+}
+
+export function wallNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export class Pair implements Disposable {
+  readonly lab: Lab;
+  readonly a: PairNode;
+  readonly b: PairNode;
+  readonly caller: Host;
+  readonly pbx: Host;
+  readonly redisHost: Host;
+  redis: Program;
+
+  /**
+   * @param extra lines added to both configurations
+   * @param routing the keys `groups` and `routes`
+   */
+  constructor(extra = "", routing: (addresses: PairAddresses) => string = toPbxOfEachKind) {
+    this.lab = new Lab({ networks: ["front", "back"] });
+    const both = ["front", "back"];
+    const hostA = this.lab.host("edge-a", { number: 1, networks: both });
+    const hostB = this.lab.host("edge-b", { number: 2, networks: both });
+    this.caller = this.lab.host("caller", { number: 10 });
+    this.pbx = this.lab.host("pbx", { number: 20 });
+    this.redisHost = this.lab.host("redis", { number: 30, networks: ["back"] });
+    this.redis = this.startRedis();
+    const file = (name: NodeName): string => {
+      const path = join(this.lab.directory, `${name}.yaml`);
+      const groups = routing({ caller: this.caller.ip4, pbx: this.pbx.ip4 });
+      writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${groups}${extra}`);
+      return path;
+    };
+    this.a = new PairNode("edge-a", hostA, file("edge-a"));
+    this.b = new PairNode("edge-b", hostB, file("edge-b"));
+  }
+
+  startRedis(): Program {
+    this.redis = this.redisHost.start("redis", [
+      ...[
+        "redis-server",
+        "--bind",
+        this.redisHost.ip4,
+        "--port",
+        "6379",
+        "--save",
+        "",
+        "--protected-mode",
+        "no",
+      ],
+      ...["--dir", this.lab.directory],
+    ]);
+    return this.redis;
+  }
+
+  redisAsk(...args: string[]): string {
+    return this.redisHost.run(["redis-cli", "-h", this.redisHost.ip4, ...args]).trim();
+  }
+
+  cdrFile(name: NodeName): string {
+    return join(this.lab.directory, `${name}.cdr`);
+  }
+
+  /** A command of an operator. @returns what it printed, errors too */
+  tandem({ file, host }: PairNode, ...words: string[]): string {
+    const [command = "", ...rest] = words;
+    const isFlag = (word: string): boolean => word.startsWith("--");
+    const argv = [command, ...rest.filter((word) => !isFlag(word)), "-c", file, ...rest.filter(isFlag)];
+    const quoted = [process.execPath, main, ...argv].map((word) => `'${word}'`).join(" ");
+    return host.run(["sh", "-c", `${quoted} 2>&1 || true`]);
+  }
+
+  /** What a node sends on the SIP network while something goes on: SIP, and announcements of the floating IP. */
+  async listenTo({ host }: PairNode, meanwhile: () => Promise<void>): Promise<string[]> {
+    const filter = `arp or (src host ${FLOATING_IP} and udp port 5060)`;
+    const capture = host.start("capture", [
+      ...["tcpdump", "-i", "eth0", "-Q", "out", "-n", "-l", "--immediate-mode", filter],
+    ]);
+    await capture.untilOutput(/listening on/, 5_000);
+    await meanwhile();
+    await capture.stop("SIGINT");
+    const lines = readFileSync(capture.stdoutFile, "utf8").split("\n");
+    return lines.filter((line) => line.includes(FLOATING_IP) && !/ who-has /.test(line) && line !== "");
+  }
+
+  /** Both started, `a` active. */
+  async start(): Promise<void> {
+    await this.redis.untilBound("tcp", 6379);
+    this.a.start();
+    await this.a.untilRole("active");
+    this.b.start();
+    await this.b.untilRole("standby");
+    await this.untilReady(this.b);
+  }
+
+  node(name: NodeName): PairNode {
+    return name === "edge-a" ? this.a : this.b;
+  }
+
+  get active(): PairNode {
+    return this.a.role === "active" ? this.a : this.b;
+  }
+
+  get standby(): PairNode {
+    return this.a.role === "active" ? this.b : this.a;
+  }
+
+  /** The standby has heard the active, and has all its records. */
+  async untilReady(node: PairNode): Promise<void> {
+    await until(
+      `${node.name} to be ready`,
+      ROLE_TIMEOUT_MS,
+      () => {
+        const engine = node.engine;
+        const lines = node.logs();
+        const from = lines.findLastIndex(({ msg, pid }) => msg === "ready" && pid === engine);
+        return lines.slice(from).some(({ row }) => row === "alive, active") ? true : null;
+      },
+      () => node.guardian?.output().slice(-6_000) ?? "",
+    );
+    await delay(300);
+  }
+
+  close(): void {
+    this.lab.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #configuration(name: NodeName, a: Host, b: Host): string {
+    const state = join(this.lab.directory, `state-${name}`);
+    return `node: ${name}
+listen: ["udp://${FLOATING_IP}:5060", "tcp://${FLOATING_IP}:5060"]
+cluster:
+  name: lab
+  secret: [a-secret-of-the-lab-pair]
+  floatingIp: { address: ${FLOATING_IP}/32, interface: eth0 }
+  paths:
+    - { edge-a: "${a.attachment("back").ip4}:7060", edge-b: "${b.attachment("back").ip4}:7060" }
+    - { edge-a: "${a.ip4}:7060", edge-b: "${b.ip4}:7060" }
+  priority: { edge-a: 10, edge-b: 20 }
+  witnesses: [${this.pbx.ip4}]
+  bootWait: 1s
+redis: { url: "redis://${this.redisHost.ip4}:6379" }
+state: { directory: ${state} }
+control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
+cdr: { file: ${this.cdrFile(name)} }
+`;
+  }
+}

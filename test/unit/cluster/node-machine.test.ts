@@ -1,0 +1,406 @@
+// The machine of one node, step by step: what it wants done, and what it says of itself.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { LeaseRecord } from "../../../src/cluster/lease.ts";
+import type { Message, MessageBody, NodeStatus } from "../../../src/cluster/message.ts";
+import { deadline, newNode, step } from "../../../src/cluster/node-machine.ts";
+import type {
+  HistoryRecord,
+  LeaseOperation,
+  NodeEffect,
+  NodeEvent,
+  NodeState,
+} from "../../../src/cluster/node-state.ts";
+import { resignationKit, resignations } from "../../../src/cluster/resignation.ts";
+import { mayServe } from "../../../src/cluster/serving.ts";
+import type { ClusterSettings } from "../../../src/cluster/settings.ts";
+import { message, settings, status } from "./example.ts";
+
+/** A node under test: time in milliseconds, the effects since the last look. */
+class Bench {
+  state: NodeState;
+  now = 0;
+  effects: NodeEffect[] = [];
+  private heard = 0;
+
+  constructor(changes: Partial<ClusterSettings> = {}) {
+    const start = {
+      settings: settings(changes),
+      boot: "boot-b",
+      epochOnDisk: 4,
+      fingerprint: "same",
+      schema: 1,
+      paths: 2,
+    };
+    this.state = newNode(start, 0);
+    this.feed({ kind: "tick" });
+  }
+
+  feed(event: NodeEvent): void {
+    const [state, effects] = step(this.state, event, this.now);
+    this.state = state;
+    this.effects.push(...effects);
+  }
+
+  /** A message of edge-a that has heard us. */
+  hear(body: MessageBody, changes: Partial<Message> = {}): void {
+    this.heard += 1;
+    const echo = { boot: "boot-b", sequence: this.state.sequence, at: this.now };
+    this.feed({ kind: "message", path: 0, message: message(this.heard, { body, echo, ...changes }) });
+  }
+
+  heartbeat(changes: Partial<NodeStatus> = {}): void {
+    this.hear({ kind: "heartbeat", status: status(changes) });
+  }
+
+  reply(operation: LeaseOperation, outcome: "granted" | "refused", record: LeaseRecord | null): void {
+    const reply = { outcome, reading: { source: "run 1", record } };
+    this.feed({ kind: "lease", operation, sentAt: this.now, reply });
+  }
+
+  read(record: LeaseRecord | null): void {
+    this.reply({ kind: "read" }, "granted", record);
+  }
+
+  taken(): NodeEffect[] {
+    const taken = this.effects;
+    this.effects = [];
+    return taken;
+  }
+
+  kinds(): string[] {
+    return this.taken().map(({ kind }) => kind);
+  }
+
+  records(): HistoryRecord[] {
+    return this.taken().flatMap((effect) => (effect.kind === "record" ? [effect.record] : []));
+  }
+
+  /** The reason that the last heartbeat gave for not being ready. */
+  notReady(): string | null {
+    this.taken();
+    this.now = this.state.nextHeartbeatAt;
+    this.feed({ kind: "tick" });
+    for (const effect of this.taken())
+      if (effect.kind === "send" && effect.message.body.kind === "heartbeat")
+        return effect.message.body.status.notReady;
+    assert.fail("no heartbeat was sent");
+  }
+}
+
+const HELD: LeaseRecord = { holder: "edge-a", boot: "boot-a", epoch: 5, counter: 1, ask: null };
+const inSync = { kind: "journal", applied: 7, lagMs: 0, inSync: true } as const;
+const activeA = { role: "active", epoch: 5, epochSeen: 5, active: { node: "edge-a", epoch: 5 } } as const;
+
+/** A standby in sync beside an active edge-a. */
+function standby(changes: Partial<ClusterSettings> = {}): Bench {
+  const bench = new Bench(changes);
+  bench.feed(inSync);
+  for (let i = 0; i < 3; i++) {
+    bench.now += 100;
+    bench.heartbeat(activeA);
+    bench.read({ ...HELD, counter: i + 1 });
+  }
+  bench.taken();
+  return bench;
+}
+
+/** Its takeover after edge-a has resigned, as far as the lease. */
+function takingOver(): Bench {
+  const bench = standby();
+  bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
+  const acquire = bench.taken().find((effect) => effect.kind === "lease");
+  assert.ok(acquire?.kind === "lease");
+  assert.deepEqual(acquire.operation, {
+    kind: "acquire",
+    epoch: 6,
+    expected: { record: { ...HELD, counter: 3 }, compareCounter: false },
+  });
+  bench.now += 2;
+  bench.reply(acquire.operation, "granted", {
+    holder: "edge-b",
+    boot: "boot-b",
+    epoch: 6,
+    counter: 4,
+    ask: null,
+  });
+  return bench;
+}
+
+function active(): Bench {
+  const bench = takingOver();
+  bench.now += 10;
+  bench.feed({ kind: "address", present: true, failed: false });
+  for (const each of ["sockets", "journal", "epoch"] as const)
+    bench.feed({ kind: "step-done", step: each, ok: true });
+  assert.equal(bench.state.role, "active");
+  return bench;
+}
+
+describe("a takeover", () => {
+  test("begins everything at once when the lease is granted", () => {
+    const kinds = takingOver().kinds();
+    for (const kind of ["store-epoch", "apply-journal", "add-address", "open-sockets", "hook"])
+      assert.ok(kinds.includes(kind), kind);
+  });
+
+  test("serves when address, sockets and journal are there, in any order; each phase is timed", () => {
+    const bench = takingOver();
+    bench.taken();
+    bench.now += 5;
+    bench.feed({ kind: "step-done", step: "sockets", ok: true });
+    bench.now += 15;
+    bench.feed({ kind: "step-done", step: "journal", ok: true });
+    assert.equal(mayServe(bench.state, bench.now), false);
+    bench.now += 1;
+    bench.feed({ kind: "address", present: true, failed: false });
+    assert.equal(mayServe(bench.state, bench.now), true);
+    const records = bench.records().filter(({ what }) => what === "takeover");
+    assert.deepEqual(
+      records.map(({ phases }) => phases),
+      [{ lease: 2, sockets: 7, journal: 22, address: 23, total: 23 }],
+    );
+  });
+
+  test("announces with the address, arms the calls and verifies when it serves", () => {
+    const bench = active();
+    const kinds = bench.kinds();
+    assert.ok(kinds.indexOf("announce") < kinds.indexOf("arm-calls"), kinds.join());
+    assert.ok(kinds.includes("verify"));
+  });
+
+  test("that can't have its address steps down, tells the others, and leaves them time", () => {
+    const bench = takingOver();
+    bench.feed({ kind: "address", present: false, failed: true });
+    assert.equal(bench.state.role, "stepping-down");
+    bench.feed({ kind: "flushed", ok: true, lastEntry: 7 });
+    bench.feed({ kind: "address", present: false, failed: false });
+    assert.equal(bench.state.role, "standby");
+    const sent = bench.taken().flatMap((effect) => (effect.kind === "send" ? [effect] : []));
+    const resignation = sent.find(({ message: { body } }) => body.kind === "resignation");
+    assert.deepEqual(resignation?.message.body, {
+      kind: "resignation",
+      epoch: 6,
+      addressGone: true,
+      successor: null,
+    });
+    assert.equal(resignation?.copies, 5);
+  });
+
+  test("whose lease was refused goes back to the table", () => {
+    const bench = standby();
+    bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
+    const acquire = bench.taken().find((effect) => effect.kind === "lease");
+    assert.ok(acquire?.kind === "lease");
+    bench.reply(acquire.operation, "refused", { ...HELD, holder: "edge-c", epoch: 6 });
+    assert.deepEqual([bench.state.role, bench.state.takeover], ["standby", null]);
+  });
+
+  test("whose answer comes after its time to live is none: the node was frozen", () => {
+    const bench = standby();
+    bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
+    const acquire = bench.taken().find((effect) => effect.kind === "lease");
+    assert.ok(acquire?.kind === "lease");
+    const sentAt = bench.now;
+    bench.now += 350;
+    const record = { holder: "edge-b", boot: "boot-b", epoch: 6, counter: 4, ask: null };
+    const reply = { outcome: "granted", reading: { source: "run 1", record } } as const;
+    bench.feed({ kind: "lease", operation: acquire.operation, sentAt, reply });
+    assert.equal(bench.state.role, "standby");
+  });
+});
+
+describe("the active node", () => {
+  test("serves until the time of its last acknowledged renewal is over, to the millisecond", () => {
+    const bench = active();
+    const until = bench.state.lease.renewedAt + 350;
+    assert.deepEqual([mayServe(bench.state, until - 1), mayServe(bench.state, until)], [true, false]);
+    assert.ok(deadline(bench.state, bench.now) <= until);
+  });
+
+  test("that wakes past it closes its sockets unread and deletes the address before anything else", () => {
+    const bench = active();
+    bench.taken();
+    bench.now += 10_000;
+    bench.heartbeat(activeA);
+    assert.deepEqual(bench.kinds().slice(0, 2), ["close-sockets", "remove-address"]);
+    assert.equal(bench.state.role, "fenced");
+  });
+
+  test("that hears a higher epoch is fenced at once", () => {
+    const bench = active();
+    bench.heartbeat({ ...activeA, epoch: 7, epochSeen: 7, active: { node: "edge-a", epoch: 7 } });
+    assert.equal(bench.state.role, "fenced");
+  });
+
+  test("whose lease Redis gives to another is fenced", () => {
+    const bench = active();
+    bench.reply({ kind: "renew", epoch: 6 }, "refused", { ...HELD, epoch: 7 });
+    assert.equal(bench.state.role, "fenced");
+  });
+
+  test("writes itself in again where Redis came back empty, above every known epoch", () => {
+    const bench = active();
+    bench.taken();
+    bench.reply({ kind: "renew", epoch: 6 }, "refused", null);
+    const asked = bench.taken().flatMap((effect) => (effect.kind === "lease" ? [effect.operation] : []));
+    assert.deepEqual(asked[0], {
+      kind: "acquire",
+      epoch: 7,
+      expected: { record: null, compareCounter: true },
+    });
+    assert.equal(bench.state.role, "active");
+  });
+
+  test("whose guardian is gone steps down and resigns", () => {
+    const bench = active();
+    bench.feed({ kind: "guardian-lost" });
+    assert.equal(bench.state.role, "stepping-down");
+  });
+
+  test("resigns by the kit of its guardian, above every sequence number of its own", () => {
+    const bench = active();
+    const [told] = resignations(resignationKit(bench.state, bench.now), false);
+    assert.deepEqual(told?.body, { kind: "resignation", epoch: 6, addressGone: false, successor: "edge-a" });
+    assert.ok((told?.sequence ?? 0) > bench.state.sequence + 100);
+    assert.equal(told?.echo?.boot, "boot-a");
+  });
+
+  test("fences a peer that is frozen by the operator's command, and says so", () => {
+    const bench = standby({ canFence: true });
+    for (let i = 0; i < 30 && bench.state.fence === "none"; i++) {
+      bench.now += 20;
+      bench.read({ ...HELD, counter: 3 });
+      bench.feed({ kind: "probed", outcome: "sip-silent", askedAt: bench.now });
+    }
+    assert.ok(bench.kinds().includes("fence-peer"));
+    bench.feed({ kind: "fenced-peer", ok: true });
+    bench.now += 20;
+    bench.read({ ...HELD, counter: 3 });
+    assert.equal(bench.state.takeover?.phase, "acquiring");
+  });
+});
+
+describe("a resignation", () => {
+  const ignored: readonly {
+    readonly name: string;
+    readonly body: MessageBody;
+    readonly changes?: Partial<Message>;
+  }[] = [
+    {
+      name: "of an epoch that is not the current one",
+      body: { kind: "resignation", epoch: 4, addressGone: true, successor: "edge-b" },
+    },
+    {
+      name: "that echoes nothing of ours",
+      body: { kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" },
+      changes: { echo: null },
+    },
+    {
+      name: "of another life",
+      body: { kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" },
+      changes: { boot: "boot-old", echo: null },
+    },
+  ];
+  for (const { name, body, changes } of ignored) {
+    test(`${name} changes nothing`, () => {
+      const bench = standby();
+      bench.hear(body, changes);
+      assert.deepEqual([bench.state.takeover, bench.state.peers[0]?.resignation], [null, null]);
+    });
+  }
+});
+
+describe("a node that is not ready says why", () => {
+  const rows: readonly {
+    readonly name: string;
+    readonly make: (bench: Bench) => void;
+    readonly why: RegExp | null;
+  }[] = [
+    { name: "all well", make: () => {}, why: null },
+    {
+      name: "another configuration",
+      make: (b) => b.heartbeat({ ...activeA, fingerprint: "other" }),
+      why: /configuration/,
+    },
+    { name: "the neighbouring version", make: (b) => b.heartbeat({ ...activeA, schema: 2 }), why: null },
+    { name: "a version two away", make: (b) => b.heartbeat({ ...activeA, schema: 3 }), why: /schema 1/ },
+    {
+      name: "forged datagrams beside a peer that signs as we do",
+      make: (b) => b.feed({ kind: "ignored", fault: "unsigned" }),
+      why: null,
+    },
+    {
+      name: "an address that can't be bound",
+      make: (b) => b.feed({ kind: "fault", fault: "port 5060 is taken" }),
+      why: /5060/,
+    },
+    {
+      name: "a copy that is not complete",
+      make: (b) => b.feed({ ...inSync, inSync: false }),
+      why: /not complete/,
+    },
+    { name: "a copy at the bound of lag", make: (b) => b.feed({ ...inSync, lagMs: 1_000 }), why: null },
+    {
+      name: "a copy one millisecond past it",
+      make: (b) => b.feed({ ...inSync, lagMs: 1_001 }),
+      why: /1001 ms behind/,
+    },
+    {
+      name: "maintenance",
+      make: (b) => b.feed({ kind: "operator", command: { kind: "maintenance", on: true } }),
+      why: /maintenance/,
+    },
+  ];
+  for (const { name, make, why } of rows) {
+    test(name, () => {
+      const bench = standby();
+      make(bench);
+      const reason = bench.notReady();
+      if (why === null) assert.equal(reason, null);
+      else assert.match(reason ?? "ready", why);
+    });
+  }
+
+  test("another secret, where no peer was ever understood", () => {
+    const bench = new Bench();
+    bench.feed({ kind: "ignored", fault: "unsigned" });
+    assert.match(bench.notReady() ?? "ready", /another secret/);
+  });
+
+  test("and takes nothing over, unless an operator forces it", () => {
+    const bench = standby();
+    bench.feed({ kind: "fault", fault: "port 5060 is taken" });
+    bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
+    assert.equal(bench.kinds().includes("lease"), false);
+    bench.feed({ kind: "operator", command: { kind: "switchover", to: null, force: true } });
+    assert.equal(bench.state.takeover?.phase, "acquiring");
+  });
+});
+
+describe("the history", () => {
+  test("keeps what was seen on each path, of lease, probe and witness, with the reason", () => {
+    const bench = standby();
+    bench.feed({ kind: "witness", askedAt: bench.now });
+    bench.now += 200;
+    bench.feed({ kind: "tick" });
+    bench.taken();
+    bench.now += 110;
+    bench.read({ ...HELD, counter: 3 });
+    const [told] = bench.records();
+    assert.equal(told?.what, "decision");
+    assert.match(told?.reason ?? "", /is silent/);
+    assert.deepEqual(told?.seen, {
+      paths: [
+        { peer: "edge-a", path: 0, silentMs: 310, hearsUsMs: 310, role: "active" },
+        { peer: "edge-a", path: 1, silentMs: null, hearsUsMs: 310, role: "active" },
+      ],
+      lease: "edge-a in epoch 5, 2 reads over 310 ms",
+      redis: "ok",
+      probe: null,
+      witnessMs: 310,
+      front: "ok",
+      notReady: null,
+    });
+  });
+});
