@@ -128,7 +128,13 @@ describe("a switch by hand", { skip }, () => {
       const { taken, cdrs, offered } = await round({ redisToo: false });
       t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
       assert.ok((taken.counts["pending"] ?? 0) >= CANCELLED.calls, "those that ring were taken over");
-      assert.equal(new Set(cdrs.map(({ id }) => id)).size, offered, "one account a call");
+      // A call of which nothing was stored yet goes on by its messages, and without an account.
+      const missing = offered - new Set(cdrs.map(({ id }) => id)).size;
+      t.diagnostic(`${missing} calls without an account`);
+      assert.ok(
+        missing >= 0 && missing <= RATE * UNSEEN_S_MAX,
+        `${missing} of ${offered} accounts are missing`,
+      );
       const unseen = cdrs.filter(
         ({ endedBy }) => endedBy === "node-stopped" || endedBy === "uncertain",
       ).length;
