@@ -70,6 +70,8 @@ export class NodeTargets implements TargetsPort {
   readonly #journal: TargetJournal;
   /** Only the node that serves probes, and takes sockets for its targets. */
   #isServing = false;
+  /** What operators have set on the other node is not in this one's file yet. */
+  #operatorsDiffer = false;
   /** By id: how a probe names it, and where it is. */
   #places = new Map<string, Target>();
   #followed: Followed | null = null;
@@ -97,6 +99,9 @@ export class NodeTargets implements TargetsPort {
     this.#isServing = true;
     this.#refresh();
     this.#journal.operated();
+    // To the disk, which a takeover must not wait for.
+    if (this.#operatorsDiffer) setImmediate(() => this.#keepOperators());
+    this.#operatorsDiffer = false;
   }
 
   /**
@@ -113,8 +118,9 @@ export class NodeTargets implements TargetsPort {
     } else {
       const operators = kind === "operators" ? readOperatorsRecord(text) : null;
       if (operators === null) return false;
+      const before = JSON.stringify(this.#health.operatorStates());
       this.#health.restore(operators, now);
-      this.#keepOperators();
+      this.#operatorsDiffer ||= JSON.stringify(this.#health.operatorStates()) !== before;
     }
     this.#journal.restored(key);
     return true;

@@ -124,6 +124,7 @@ async function takeOver(from: {
 
 process.once("SIGTERM", () => {
   void (async () => {
+    engine.calls.close();
     await engine.cdrs?.close();
     log.info(engine.counters(), "counters");
     process.exit(0);
