@@ -5,6 +5,7 @@
  * source, and no more than {@link STRAYS_PER_SECOND_MAX} a second go on.
  */
 
+import { flat } from "../sip/flat.ts";
 import type { Via } from "../sip/header/via.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
 import { addressOf, isNumericHost } from "../sip/uri.ts";
@@ -21,6 +22,8 @@ import { respond } from "./server-side.ts";
 import { keyOf } from "./transaction-key.ts";
 
 export const STRAYS_PER_SECOND_MAX = 4_000;
+/** Answers that are remembered so that no second one follows. */
+const STRAY_ANSWERS_MAX = 10_000;
 
 export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): void {
   const next = response.secondVia;
@@ -55,7 +58,28 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   else if (context !== undefined) joinContext(core, context, response, flow);
   else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
     endCancelled(core, key, response, flow);
+  else if (method === "INVITE" && isSuccess(response.status) && !isFirstAnswer(core, key, response))
+    endAnswer(core, response, flow, false);
   else forwardStray(core, response, next, flow);
+}
+
+/**
+ * Targets that the node that is gone had left, or gone on to, may both answer: the caller is to have one of them. What one branch
+ * forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
+ */
+function isFirstAnswer(core: Core, key: string, response: SipMessage): boolean {
+  const { branch } = response.topVia;
+  const tag = response.toTag;
+  const answer = `${branch} ${tag}`;
+  const known = core.strayAnswers.get(key);
+  if (known !== undefined && known.until > core.now)
+    return known.answer.startsWith(`${branch} `) || known.answer.endsWith(` ${tag}`);
+  for (const [old, { until }] of core.strayAnswers) {
+    if (until > core.now && core.strayAnswers.size < STRAY_ANSWERS_MAX) break; // oldest first, as a Map keeps its order
+    core.strayAnswers.delete(old);
+  }
+  core.strayAnswers.set(key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
+  return true;
 }
 
 function withinBudget(core: Core): boolean {

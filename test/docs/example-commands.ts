@@ -16,6 +16,7 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
   { line: /^npm run demo$/, by: "test/lab/demo.test.ts", evidence: /"run", "demo"/ },
   { line: /^npm run bench( -- --quick)?$/, by: "test/lab/bench.test.ts", evidence: /"run", "bench"/ },
   { line: /^npm run bench:takeover$/, by: "test/lab/bench.test.ts", evidence: /"run", "bench:takeover"/ },
+  { line: /^kill -9$/, by: "test/lab/demo-pair-killed.ts", evidence: /SIGKILL/ },
   { line: /^npm pack$/, by: "test/package/pack.test.ts", evidence: /"npm", \["pack"/ },
   { line: /^npm start -- -c (config\/)?[\w.-]+$/, by: HERE, evidence: /`npm start -- -c \$\{file\}`/ },
   { line: /^npm run format$/, by: HERE, evidence: /"npm run format"/ },
@@ -65,6 +66,11 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     line: /^(npx )?tandem targets( (drain|disable|enable) [\w.:]+)?( --json)?$/,
     by: "test/lab/health.test.ts",
     evidence: /"tandem", "targets"/,
+  },
+  {
+    line: /^(npx )?tandem (status|switchover|maintenance|history)( on| off)?( -c FILE)?$/,
+    by: "test/lab/cluster.test.ts",
+    evidence: /tandem\(\w+(\.\w+)*, "(status|switchover)/,
   },
   {
     // The signal, without the service manager.

@@ -69,6 +69,9 @@ class Network {
   readonly history: StoredRecords[] = [];
   private seen = 0;
   private final: Sent | null = null;
+  /** The node that handed the first final up. */
+  private finalBy: ProxyWorld | null = null;
+  private hasLost = false;
   private hasHeard = false;
   private cancelledAt = Number.POSITIVE_INFINITY;
   private byeAt = Number.POSITIVE_INFINITY;
@@ -91,6 +94,7 @@ class Network {
   }
 
   switch(lost: number): void {
+    this.hasLost = lost > 0;
     const stored = this.history.at(-1 - lost) ?? { at: this.world.now, records: [] };
     this.former.push(this.world);
     this.world = new ProxyWorld(WORLD_CONFIG, undefined, this.world.now);
@@ -207,12 +211,15 @@ class Network {
     this.hasHeard = true;
     if (message.status < 200) return;
     const isFirst = this.final === null;
-    if (isFirst) this.final = sent;
+    if (isFirst) [this.final, this.finalBy] = [sent, this.world];
     const first = this.final;
-    assert.ok(
-      isFirst || message.status >= 300 || message.toTag === first?.message.toTag,
-      "never the answers of two targets",
-    );
+    const isOther = !isFirst && message.status < 300 && message.toTag !== first?.message.toTag;
+    if (isOther) {
+      // The node that answered is gone with what it knew of that: no other can know that another answer is one too many.
+      assert.ok(this.hasLost && this.finalBy !== this.world, "never the answers of two targets");
+      this.endOther(message.toTag);
+      return;
+    }
     if (first === null || first.message.status !== message.status) return;
     if (message.status >= 300) this.world.receive(request("ACK"));
     else {
@@ -222,6 +229,18 @@ class Network {
       this.world.receive(request("ACK", parts));
       // Who has given up and is answered all the same hangs up (§15).
       if (this.cancelledAt < Number.POSITIVE_INFINITY) this.hangUp();
+    }
+  }
+
+  /** As with any fork: ACK, and BYE (§13.2.2.4). */
+  private endOther(tag: string): void {
+    const leg = this.legOf(tag);
+    if (leg === undefined) return;
+    for (const [method, cseq] of [
+      ["ACK", 1],
+      ["BYE", 2],
+    ] as const) {
+      this.world.receive(request(method, { ...dialogOf(leg.invite, method), toTag: tag, cseq }));
     }
   }
 

@@ -101,6 +101,22 @@ describe("16.11 responses of a transaction that another node began", () => {
     });
   }
 
+  test("16.11: one answer goes up, and what its branch forks into; another target's is ended", () => {
+    const [a, b] = [new ProxyWorld(), new ProxyWorld()];
+    const invite = a.invite();
+    const { message } = only(
+      a.pass(2_100).filter(({ to }) => to.includes("10.1.0.12")),
+      "INVITE",
+    );
+    for (const tag of ["b1", "b2", "b1"])
+      assert.deepEqual(outline(b.receive(answer(invite.message, 200, { tag }), pbx(1))), ["200 caller"]);
+    assert.deepEqual(
+      outline(b.receive(answer(message, 200, { tag: "b9", contact: "<sip:bob@10.1.0.12>" }), pbx(2))),
+      ["ACK pbx2", "BYE pbx2"],
+    );
+    assert.deepEqual(outline(b.receive(answer(message, 200, { tag: "b1" }), pbx(2))), ["200 caller"]);
+  });
+
   test("16.11: a 100 stays here", () => {
     const { invite, b } = handedOver();
     assert.deepEqual(b.receive(answer(invite.message, 100), pbx(1)), []);
