@@ -229,6 +229,9 @@ function callKeys(world: FuzzWorld): unknown[] {
 const MAY_STAY = new Set([
   "core.counters.values",
   "core.keptCancels",
+  "core.strayAnswers",
+  "core.unanswered",
+  "core.calls.seizures",
   "core.withoutTcp",
   "core.tokens.texts",
   "core.tokens.endpoints",

@@ -215,7 +215,8 @@ describe("probes", { skip: labObstacle(), concurrency: true }, () => {
       rows.filter(({ state }) => state !== "up").map(({ id, why }) => `${id}: ${why}`),
       [],
     );
-    assert.ok(share < 0.02, percent(share));
+    // Half a minute beside what the test machine does otherwise says less than the two minutes of the long run.
+    assert.ok(share < (LONG ? 0.02 : 0.03), percent(share));
   });
 });
 

@@ -33,7 +33,7 @@ export async function runClusterNode(config: Config, options: { file: string }):
     void running.leave();
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
-  log.info({ file: options.file, role: "standby", pid: process.pid }, "ready");
+  log.info({ file: options.file, role: running.edges.node.state.role, pid: process.pid }, "ready");
   await running.untilEnded();
   await reload.close();
 }
