@@ -25,7 +25,7 @@ import type { TargetWatch } from "../proxy/target-watch.ts";
 import type { Journal } from "../replication/journal.ts";
 import type { Standing, TargetKnowledge } from "../routing/group-targets.ts";
 import type { Router } from "../routing/router.ts";
-import type { Place, Target } from "../routing/target.ts";
+import { placeId, type Target } from "../routing/target.ts";
 import { hostOf, isNumericHost } from "../sip/uri.ts";
 import type { Transports } from "../transport/flow.ts";
 import { readOperatorFile, writeOperatorFile } from "./operator-file.ts";
@@ -168,7 +168,7 @@ export class NodeTargets implements TargetsPort {
   onLocation(query: ServerQuery, location: Location): void {
     if (!this.#names.has(keyOf(query))) return;
     const { status, reason, servers } = location;
-    const fields = { name: query.host, status, reason, servers: servers.map(placeText) };
+    const fields = { name: query.host, status, reason, servers: servers.map(placeId) };
     if (status === "fresh") this.#ports.log.info(fields, "name resolved");
     else this.#ports.log.warn(fields, "name not resolved anew");
     if (this.#followed === null) return;
@@ -211,7 +211,7 @@ export class NodeTargets implements TargetsPort {
         status: location?.status ?? "unknown",
         why: location?.reason ?? "no answer yet",
         staleMs: stale === null ? null : Math.max(0, now - stale),
-        servers: (location?.servers ?? []).map(placeText),
+        servers: (location?.servers ?? []).map(placeId),
       };
     });
   }
@@ -348,10 +348,6 @@ function queryOf({ host, port, transport }: TargetConfig): ServerQuery {
 
 function keyOf({ host, port, transport }: ServerQuery): string {
   return `${host} ${port} ${transport ?? ""}`;
-}
-
-function placeText({ transport, address, port }: Pick<Place, "transport" | "address" | "port">): string {
-  return `${transport}:${hostOf(address)}:${port}`;
 }
 
 function rowOf(

@@ -51,7 +51,7 @@ export interface FailoverPolicy {
 }
 
 /** Equal for one place, whoever names it. */
-function placeId({ transport, address, port }: Pick<Place, "transport" | "address" | "port">): string {
+export function placeId({ transport, address, port }: Pick<Place, "transport" | "address" | "port">): string {
   return `${transport}:${hostOf(address)}:${port}`;
 }
 
