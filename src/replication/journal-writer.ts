@@ -259,6 +259,11 @@ export class JournalWriter implements Journal, StoreWatcher {
         break;
       case "fenced":
         this.queue.failed();
+        // Its own acquisition of the lease has raised the fence, and was answered before this commit was.
+        if (outcome.epoch <= this.epoch && (this.request?.epoch ?? 0) < this.epoch) {
+          this.wakeBy(this.ports.clock.now());
+          break;
+        }
         this.role = "fenced";
         this.waiters.drop();
         this.say("degraded", null, `epoch ${outcome.epoch} of ${outcome.node} rules, ours is ${this.epoch}`);

@@ -275,6 +275,21 @@ describe("the epoch", () => {
     assert.equal(successor.fences.length, 0);
   });
 
+  test("a commit that was refused for a newer epoch of this node's own, which it knows by now, is sent again", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    // The lease was acquired anew over a connection of its own, and its answer is read before that of the commit.
+    store.data.fence = { epoch: 2, node: "edge-a" };
+    clock.advance(0);
+    active.writer.raise(2);
+    const left: number[] = [];
+    active.writer.confirmed(() => left.push(clock.now()));
+    clock.advance(20);
+    assert.deepEqual(active.fences, []);
+    assert.deepEqual(store.texts(), [["call 1", "a"]]);
+    assert.equal(left.length, 1);
+  });
+
   test("the same epoch of another holder is refused", () => {
     const { it, clock } = world();
     const other = it.active({ node: "edge-b", epoch: 1 });
