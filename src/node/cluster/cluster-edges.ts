@@ -84,7 +84,9 @@ export class ClusterEdges implements ClusterPorts {
     this.#answer = null;
     this.node.feed({ kind: "operator", command });
     if (command.kind === "maintenance" && this.#wasAnswered())
-      void this.#parts.file.storeMaintenance(command.on);
+      void this.#parts.file.storeMaintenance(command.on).then((ok) => {
+        if (!ok) this.#parts.log.error("maintenance can't be stored on the disk: a restart will forget it");
+      });
     return this.#answer ?? { ok: false, reason: "the node is ending" };
   }
 
