@@ -229,7 +229,7 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
   const { reply } = event;
   if (reply.outcome !== "error") {
     const former = s.lease.observation?.reading.source;
-    const moved = ownsEpoch(s) && former !== undefined && former !== reply.reading.source;
+    const moved = ownsEpoch(s) && s.byRedis && former !== undefined && former !== reply.reading.source;
     s.lease = { ...s.lease, okAt: now };
     // Another master, or another life of it: what it was told last may be missing there.
     if (moved) out.push({ kind: "journal-again", epoch: s.epoch });

@@ -199,7 +199,7 @@ export class ClusterEdges implements ClusterPorts {
     const { replica, intake } = this.#parts;
     const { engine } = this.#parts.engine;
     this.#hasServed = true;
-    replica.serve(epoch);
+    replica.serve(epoch, this.node.state.byRedis);
     this.#restored = { ...engine.restore(replica.inheritance) };
     engine.serve();
     intake.open();

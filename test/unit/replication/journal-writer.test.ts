@@ -290,6 +290,24 @@ describe("the epoch", () => {
     assert.equal(left.length, 1);
   });
 
+  test("in an epoch that was taken without the store nothing is written until it is granted: the store may be another's", () => {
+    const { it, active, clock, store } = world();
+    active.set("call 1", "of the holder");
+    clock.advance(20);
+    const other = it.active({ node: "edge-b", epoch: 2, granted: false });
+    other.set("call 2", "of who took over alone");
+    const drained: boolean[] = [];
+    other.writer.drain((done) => drained.push(done));
+    clock.advance(CANARY_MS * 4);
+    assert.deepEqual(store.texts(), [["call 1", "of the holder"]]);
+    assert.deepEqual([active.fences, drained, other.writer.health.state], [[], [false], "degraded"]);
+    store.data.fence = { epoch: 3, node: "edge-b" };
+    other.writer.raise(3);
+    clock.advance(20);
+    assert.deepEqual(store.texts(), [["call 2", "of who took over alone"]]);
+    assert.equal(other.writer.health.state, "ok");
+  });
+
   test("the same epoch of another holder is refused", () => {
     const { it, clock } = world();
     const other = it.active({ node: "edge-b", epoch: 1 });
