@@ -183,6 +183,7 @@ export class Pair implements Disposable {
   startRedis(): Program {
     this.redis = this.redisHost.start("redis", [
       ...[
+        ...OWN_MACHINE,
         "redis-server",
         "--bind",
         this.redisHost.ip4,
