@@ -25,7 +25,7 @@ async function strike(pair: Pair, prober: Prober, fault: FaultName): Promise<num
   const at = wallNow();
   if (fault === "kill -9") active.signalEngine("SIGKILL");
   // Forced: more than three a minute are refused else.
-  else assert.match(pair.tandem(active, "switchover", "--force"), /switchover begun/);
+  else assert.equal((await pair.ask(active, { command: "switchover", force: true })).ok, true);
   await standby.untilRole("active");
   await prober.firstAnswerAfter(wallNow());
   await delay(300);

@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { askNode } from "../../src/admin/control-client.ts";
+import type { CommandAnswer, CommandRequest } from "../../src/admin/handlers.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
 import type { Program } from "./program.ts";
@@ -158,6 +160,8 @@ export interface PairOptions {
   readonly family?: 4 | 6;
   /** What stands in `cluster.floatingIp`, in flow style; default: the kernel's driver. */
   readonly driver?: string;
+  /** Lines added to `cluster`, with their two blanks. */
+  readonly cluster?: string;
 }
 
 export class Pair implements Disposable {
@@ -200,6 +204,7 @@ export class Pair implements Disposable {
 
   startRedis(): Program {
     this.redis = this.redisHost.start("redis", [
+      ...OWN_MACHINE,
       ...[
         "redis-server",
         "--bind",
@@ -222,6 +227,11 @@ export class Pair implements Disposable {
 
   cdrFile(name: NodeName): string {
     return join(this.lab.directory, `${name}.cdr`);
+  }
+
+  /** A command as `tandem` sends it to a node, without the second that the start of a process takes on busy cores. */
+  async ask({ name }: PairNode, request: CommandRequest): Promise<CommandAnswer> {
+    return await askNode(join(this.lab.directory, `${name}.sock`), request);
   }
 
   /** A command of an operator. @returns what it printed, errors too */
@@ -323,7 +333,7 @@ cluster:
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s
-redis: { url: "redis://${this.redisHost.ip4}:6379" }
+${this.#options.cluster ?? ""}redis: { url: "redis://${this.redisHost.ip4}:6379" }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
