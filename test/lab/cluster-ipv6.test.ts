@@ -47,22 +47,22 @@ describe("a pair with an IPv6 floating IP", { skip }, () => {
   });
   after(() => pair?.close());
 
-  for (const fault of FAULTS) {
-    test(`${fault}: the other one serves, and no call notices`, async (context) => {
+  test("kill -9, then a switchover: the other one serves, and no call notices", async (context) => {
+    const calls = await Callers.begin(pair);
+    const took: Record<string, number> = {};
+    for (const fault of FAULTS) {
       const { active } = pair;
-      const calls = await Callers.begin(pair);
-      const took = await strike(pair, prober, fault);
-      const told = await calls.finish();
+      took[fault] = await strike(pair, prober, fault);
       await pair.untilReady(active);
-      context.diagnostic(`no new call answered for ${Math.round(took)} ms; ${told}`);
-      assert.ok(took < BOUND_MS[fault] + SLACK_MS, `${took} ms`);
       assert.equal(active.hasAddress, false);
-    });
-  }
+    }
+    context.diagnostic(`no new call answered for ${JSON.stringify(took)} ms; ${await calls.finish()}`);
+    for (const fault of FAULTS) assert.ok((took[fault] ?? 0) < BOUND_MS[fault] + SLACK_MS, fault);
+  });
 
   test("every call has exactly one record", async () => {
     const files = [pair.cdrFile("edge-a"), pair.cdrFile("edge-b")];
-    for (const { number, count } of Callers.begun(FAULTS.length)) {
+    for (const { number, count } of Callers.begun(1)) {
       const ids = (await untilCdrs(count, number, ...files)).map(({ callId }) => callId);
       assert.deepEqual([new Set(ids).size, ids.length], [count, count], `calls to ${number}`);
     }

@@ -19,6 +19,8 @@ export interface TcpCallLine {
 
 const NUMBERS: Readonly<Record<TcpCallKind, string>> = { talking: "1005", ringing: "2005", dialled: "2006" };
 const DIAL_AGAIN_MS = 50;
+/** Calls begin one after the other, so that a fault meets some before their answer and some after it. */
+const APART_MS = 300;
 const PORT = 5_060;
 
 function field(text: string, name: string): string {
@@ -165,6 +167,7 @@ class TcpCall {
 }
 
 const [own = "", remote = "", count = "1"] = process.argv.slice(2);
-for (let number = 0; number < Number(count); number++)
+for (let number = 0; number < Number(count); number++) {
   for (const kind of Object.keys(NUMBERS) as TcpCallKind[])
-    new TcpCall(kind, number, { own, remote }).begin();
+    setTimeout(() => new TcpCall(kind, number, { own, remote }).begin(), number * APART_MS);
+}

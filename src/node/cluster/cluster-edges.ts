@@ -243,9 +243,11 @@ export class ClusterEdges implements ClusterPorts {
     this.#status = role;
     this.report();
     if (hook.length === 0) return;
-    void runBounded([...hook, role], { TANDEM_NODE: this.#name, TANDEM_ROLE: role }).then(({ ok, reason }) => {
-      if (!ok) log.warn({ role, reason }, "role.hook failed");
-    });
+    void runBounded([...hook, role], { TANDEM_NODE: this.#name, TANDEM_ROLE: role }).then(
+      ({ ok, reason }) => {
+        if (!ok) log.warn({ role, reason }, "role.hook failed");
+      },
+    );
   }
 
   record(record: HistoryRecord): void {
