@@ -180,12 +180,17 @@ export class CallTable {
     call.answeredAt = this.ports.wall();
     this.seized(call.target).answered++;
     call.upSince = now;
-    // An early dialog was ended, and another one has answered.
-    if (call.hungUpBy !== null && !isOfDialog(call, call.earlyByeTag)) {
+    call.endsAt = now + this.maxDurationMs;
+    // A BYE has ended this dialog while it was early (§15): nothing would tell of its end again.
+    if (call.hungUpBy !== null && isOfDialog(call, call.earlyByeTag)) {
+      this.finish(call, call.hungUpBy, 200);
+      return;
+    }
+    // Or another early dialog, and this one has answered.
+    if (call.hungUpBy !== null) {
       call.hungUpBy = null;
       call.reason = "";
     }
-    call.endsAt = now + this.maxDurationMs;
     this.beginSession(call, facts.sessionSeconds, now);
   }
 
