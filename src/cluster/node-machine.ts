@@ -116,6 +116,7 @@ export function newNode(start: NodeStart, now: number): NodeState {
     preferredSince: FOREVER,
     maintenance: false,
     maintenanceNext: false,
+    leaving: "no",
     forcedUntil: NEVER,
     notBefore: NEVER,
     fence: "none",
@@ -143,6 +144,7 @@ export function step(state: NodeState, event: NodeEvent, now: number): [NodeStat
   stepDownTick(t);
   takeoverTick(t);
   switchoverTick(t);
+  leave(t);
   failBack(t);
   lookForConflict(t);
   consider(t);
@@ -208,7 +210,7 @@ function take(t: Turn, event: NodeEvent): void {
       jumped(t);
       break;
     case "leave":
-      leave(t);
+      if (s.leaving === "no") s.leaving = "asked";
       break;
     case "fenced-peer":
       s.fence = event.ok ? "done" : "failed";
@@ -227,7 +229,7 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
   const { reply } = event;
   if (reply.outcome !== "error") {
     const former = s.lease.observation?.reading.source;
-    const moved = ownsEpoch(s) && former !== undefined && former !== reply.reading.source;
+    const moved = ownsEpoch(s) && s.byRedis && former !== undefined && former !== reply.reading.source;
     s.lease = { ...s.lease, okAt: now };
     // Another master, or another life of it: what it was told last may be missing there.
     if (moved) out.push({ kind: "journal-again", epoch: s.epoch });

@@ -132,6 +132,8 @@ export interface NodeFields {
   maintenance: boolean;
   /** After this switchover or step-down the node goes to maintenance. */
   maintenanceNext: boolean;
+  /** The process is to end: as soon as it serves it hands over, and steps down where that failed. */
+  leaving: "no" | "asked" | "offered";
   /** Readiness is not asked for until then. */
   forcedUntil: number;
   /** A takeover that failed is not tried again before. */

@@ -88,8 +88,8 @@ export interface Core {
   /** Key in `own` of the probe that is under way, by where it was sent. */
   readonly probes: Map<string, string>;
   readonly keptCancels: Map<string, KeptCancel>;
-  /** INVITEs unknown here that a stray 2xx answered, by server transaction key: another target's is not to follow it. */
-  readonly strayAnswers: Map<string, { readonly answer: string; readonly until: number }>;
+  /** INVITEs unknown here that a stray final concluded, by server transaction key: another target's is not to follow it. */
+  readonly strayFinals: Map<string, { readonly answer: string; readonly until: number }>;
   /** Branches without a provisional above 100, by where they were sent: those that a transport failure there concerns. */
   readonly unanswered: Map<string, Set<Branch>>;
   /** Targets that refused TCP for a large request, and until when UDP is used at once. */

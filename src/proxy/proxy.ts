@@ -112,7 +112,7 @@ export class SipProxy {
       restored: { pending: new Map(), until: 0 },
       probes: new Map(),
       keptCancels: new Map(),
-      strayAnswers: new Map(),
+      strayFinals: new Map(),
       unanswered: new Map(),
       withoutTcp: new Map(),
       places: new WeakMap(),

@@ -65,6 +65,8 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** An earlier commit was sent and not answered. */
   private uncertain = false;
   private isUp = false;
+  /** The store knows of the epoch: nothing is written in one that it has not granted. */
+  private isGranted = true;
   private isResending = false;
   private sending = false;
   private request: CommitRequest | null = null;
@@ -91,9 +93,11 @@ export class JournalWriter implements Journal, StoreWatcher {
   /**
    * This node is the active from now on. What was marked or adopted before is forgotten: serve first, then adopt.
    * @param position the last commit that the restored records have; null: unknown, so that the store is emptied and filled anew
+   * @param granted false: taken without the store, where another node may hold the lease: nothing is written before {@link raise}
    */
-  serve({ epoch, position }: { epoch: number; position: Position | null }): void {
+  serve({ epoch, position, granted }: { epoch: number; position: Position | null; granted: boolean }): void {
     this.service++;
+    this.isGranted = granted;
     this.role = "serving";
     this.epoch = epoch;
     this.position = position;
@@ -106,13 +110,15 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.notBefore = Number.NEGATIVE_INFINITY;
     this.history.begin(position?.commit ?? 0);
     if (position === null) this.resend("what the store has is not known");
+    if (!granted) this.say("degraded", null, "taken over without Redis, which has not granted the epoch yet");
     this.wakeBy(this.ports.clock.now());
   }
 
-  /** The same service under a newer epoch of this node's: the lease was acquired anew, and has raised the fence. */
+  /** The same service under an epoch that this node was granted: the lease was acquired anew, and has raised the fence. */
   raise(epoch: number): void {
     if (this.role === "quiet" || epoch < this.epoch) return;
     this.epoch = epoch;
+    this.isGranted = true;
     this.role = "serving";
     this.wakeBy(this.ports.clock.now());
   }
@@ -156,7 +162,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** Commits all that waits at once. @param done with false: the store did not take it, or the service ended */
   drain(done: (drained: boolean) => void): void {
     this.finishDrain(false);
-    if (this.role !== "serving" || !this.isUp) {
+    if (this.role !== "serving" || !this.isUp || !this.isGranted) {
       done(false);
       return;
     }
@@ -215,7 +221,7 @@ export class JournalWriter implements Journal, StoreWatcher {
 
   private wakeBy(at: number): void {
     const due = Math.max(at, this.notBefore);
-    if (this.role !== "serving" || due >= this.wakesAt) return;
+    if (this.role !== "serving" || !this.isGranted || due >= this.wakesAt) return;
     this.cancelWake();
     this.wakesAt = due;
     this.cancelWake = this.ports.clock.wakeAt(due, () => {
@@ -259,6 +265,11 @@ export class JournalWriter implements Journal, StoreWatcher {
         break;
       case "fenced":
         this.queue.failed();
+        // Its own acquisition of the lease has raised the fence, and was answered before this commit was.
+        if (outcome.epoch <= this.epoch && (this.request?.epoch ?? 0) < this.epoch) {
+          this.wakeBy(this.ports.clock.now());
+          break;
+        }
         this.role = "fenced";
         this.waiters.drop();
         this.say("degraded", null, `epoch ${outcome.epoch} of ${outcome.node} rules, ours is ${this.epoch}`);
@@ -326,7 +337,8 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.counts.resends++;
     this.queue.resendAll();
     this.waiters.release();
-    if (this.isUp) this.say("degraded", null, `${reason}: all live records are being sent again`);
+    if (this.isUp && this.isGranted)
+      this.say("degraded", null, `${reason}: all live records are being sent again`);
   }
 
   private onFault(fault: StoreFault): void {

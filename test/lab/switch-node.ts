@@ -68,7 +68,7 @@ await engine.begin();
 await rehearse({ budgetMs: REHEARSAL_MS, usedMs: () => process.cpuUsage().user / 1_000 });
 
 if (role === "active") {
-  writer.serve({ epoch: 1, position: null });
+  writer.serve({ epoch: 1, position: null, granted: true });
   await gate.open();
   engine.serve();
   log.info("ready");
@@ -109,7 +109,7 @@ async function takeOver(from: {
 }): Promise<void> {
   const { copy, storeClock, position, began } = from;
   const caughtUp = clock.now();
-  writer.serve({ epoch: 2, position });
+  writer.serve({ epoch: 2, position, granted: true });
   const counts = engine.restore({
     records: copy.entries(),
     ageOf: (at) => storeClock.ageOf(at, clock.now()),

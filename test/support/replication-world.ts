@@ -18,7 +18,12 @@ export class SimulatedActive {
 
   constructor(
     world: ReplicationWorld,
-    { node, epoch, position }: { node: string; epoch: number; position: Position | null },
+    {
+      node,
+      epoch,
+      position,
+      granted,
+    }: { node: string; epoch: number; position: Position | null; granted: boolean },
   ) {
     this.writer = new JournalWriter(
       {
@@ -29,7 +34,7 @@ export class SimulatedActive {
       },
       { flushEveryMs: FLUSH_MS },
     );
-    this.writer.serve({ epoch, position });
+    this.writer.serve({ epoch, position, granted });
     this.writer.up();
   }
 
@@ -87,8 +92,10 @@ export class ReplicationWorld {
   readonly clock = new SimulatedClock();
   readonly store = new MemoryStore(this.clock);
 
-  active(parts: { node?: string; epoch?: number; position?: Position | null } = {}): SimulatedActive {
-    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, ...parts });
+  active(
+    parts: { node?: string; epoch?: number; position?: Position | null; granted?: boolean } = {},
+  ): SimulatedActive {
+    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, granted: true, ...parts });
   }
 
   standby(): SimulatedStandby {

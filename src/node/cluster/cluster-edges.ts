@@ -88,7 +88,9 @@ export class ClusterEdges implements ClusterPorts {
     this.#answer = null;
     this.node.feed({ kind: "operator", command });
     if (command.kind === "maintenance" && this.#wasAnswered())
-      void this.#parts.file.storeMaintenance(command.on);
+      void this.#parts.file.storeMaintenance(command.on).then((ok) => {
+        if (!ok) this.#parts.log.error("maintenance can't be stored on the disk: a restart will forget it");
+      });
     return this.#answer ?? { ok: false, reason: "the node is ending" };
   }
 
@@ -201,7 +203,7 @@ export class ClusterEdges implements ClusterPorts {
     const { replica, intake } = this.#parts;
     const { engine } = this.#parts.engine;
     this.#hasServed = true;
-    replica.serve(epoch);
+    replica.serve(epoch, this.node.state.byRedis);
     this.#restored = { ...engine.restore(replica.inheritance) };
     engine.serve();
     intake.open();

@@ -250,7 +250,8 @@ export class ClusterProcess {
   #lookAround(): void {
     this.#tellJournal();
     const { node } = this.edges;
-    if (node.state.epochSeen > this.file.epoch) void this.file.storeEpoch(node.state.epochSeen);
+    const { epochSeen: epoch } = node.state;
+    if (epoch > this.file.epoch) this.edges.storeEpoch(epoch, () => {});
     const ahead = Date.now() - performance.now();
     if (Math.abs(ahead - this.#wallAhead) >= CLOCK_JUMP_MS) {
       this.#log.warn({ ms: Math.round(ahead - this.#wallAhead) }, "the wall clock has jumped");

@@ -150,11 +150,11 @@ export class Replica {
     };
   }
 
-  /** This node writes from now on; records are adopted or marked after it. */
-  serve(epoch: number): void {
+  /** This node writes from now on, or as soon as Redis has granted the epoch; records are adopted or marked after it. */
+  serve(epoch: number, granted: boolean): void {
     this.#isWriting = true;
     this.#readerConnection.close();
-    this.journal.serve({ epoch, position: this.#position });
+    this.journal.serve({ epoch, position: this.#position, granted });
   }
 
   /** Commits all that waits. @param done ok, and the number of the last commit */

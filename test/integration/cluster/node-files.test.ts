@@ -1,6 +1,6 @@
 // What a node of a cluster keeps on its disk, and the programs of the operator that it runs.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -21,6 +21,17 @@ describe("the epoch on the disk", () => {
     assert.equal(await first.storeMaintenance(true), true);
     const next = new ClusterFile(path);
     assert.deepEqual([next.epoch, next.maintenance], [7, true]);
+  });
+
+  test("that could not be stored is not said to be there, and is tried again", async () => {
+    const path = join(folder, "full", "cluster.json");
+    const file = new ClusterFile(path);
+    mkdirSync(`${path}.new`);
+    assert.deepEqual([await file.storeEpoch(7), await file.storeEpoch(7)], [false, false]);
+    assert.equal(file.epoch, 7, "it is known all the same");
+    rmdirSync(`${path}.new`);
+    assert.equal(await file.storeEpoch(6), true);
+    assert.equal(new ClusterFile(path).epoch, 7);
   });
 
   for (const [name, text] of [

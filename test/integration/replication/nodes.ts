@@ -47,7 +47,7 @@ export class ActiveNode {
       },
       { flushEveryMs },
     );
-    this.writer.serve({ epoch, position });
+    this.writer.serve({ epoch, position, granted: true });
     this.connection.start();
   }
 

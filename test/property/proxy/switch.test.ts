@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { histories } from "../../support/histories.ts";
 import {
   answer,
   dialogOf,
@@ -190,7 +191,7 @@ class Run {
 }
 
 for (const world of WORLDS) {
-  test(`with all stored the successor does what the active would have done, to the byte and the millisecond: ${world.name}`, () => {
+  test(`with all stored the successor does what the active would have done, to the byte and the millisecond: ${world.name}`, (t) => {
     const switchAt = fc.array(fc.nat(15), { minLength: 1, maxLength: 2 });
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 14 }), switchAt, (events, places) => {
@@ -207,11 +208,7 @@ for (const world of WORLDS) {
         assert.deepEqual(switched.cdrs, control.cdrs);
         assert.deepEqual(switched.world.stored().records, control.world.stored().records);
       }),
-      {
-        numRuns: Number(process.env["RUNS"] ?? 400),
-        interruptAfterTimeLimit: process.env["RUNS"] === undefined ? 4_000 : 3_600_000,
-        markInterruptAsFailure: false,
-      },
+      histories(t, { few: 400, withinMs: 4_000 }),
     );
   });
 }

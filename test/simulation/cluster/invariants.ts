@@ -100,9 +100,11 @@ export class Invariants implements Watcher {
 
   /** Redis took a commit. */
   committed(node: string, boot: string, epoch: number): void {
+    if (!this.grantedTo.has(`${boot}/${epoch}`))
+      this.break(`${node} wrote in epoch ${epoch}, which Redis never granted to it`);
     const { record } = this.world.redis;
-    if (record === null || record.boot !== boot || record.epoch !== epoch)
-      this.break(`${node} wrote in epoch ${epoch}, the lease has ${record?.epoch ?? "no record"}`);
+    if (record !== null && record.epoch > epoch)
+      this.break(`${node} wrote in epoch ${epoch}, the lease has ${record.epoch}`);
   }
 
   /** The active node was told that these are replicated. */

@@ -115,6 +115,7 @@ export class SimulatedNode implements Neighbour {
       socketsOpen: false,
       epoch: 0,
       waiting: [],
+      granted: false,
       committing: false,
       afterCommit: [],
       journalRead: false,

@@ -168,6 +168,23 @@ describe("a takeover", () => {
     assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
   });
 
+  test("a process that is told to end while it takes over hands over as soon as it serves", () => {
+    const bench = takingOver();
+    bench.feed({ kind: "leave" });
+    assert.equal(bench.state.role, "taking-over");
+    bench.feed({ kind: "address", present: true, failed: false });
+    for (const each of ["sockets", "journal"] as const)
+      bench.feed({ kind: "step-done", step: each, ok: true });
+    assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
+  });
+
+  test("a process that is told to end, and whose place nobody takes, steps down in order", () => {
+    const bench = active();
+    bench.feed({ kind: "leave" });
+    bench.hear({ kind: "decline", epoch: 6, reason: "it is not ready" });
+    assert.equal(bench.state.role, "stepping-down");
+  });
+
   test("announces with the address, arms the calls and verifies when it serves", () => {
     const bench = active();
     const kinds = bench.kinds();

@@ -275,6 +275,39 @@ describe("the epoch", () => {
     assert.equal(successor.fences.length, 0);
   });
 
+  test("a commit that was refused for a newer epoch of this node's own, which it knows by now, is sent again", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    // The lease was acquired anew over a connection of its own, and its answer is read before that of the commit.
+    store.data.fence = { epoch: 2, node: "edge-a" };
+    clock.advance(0);
+    active.writer.raise(2);
+    const left: number[] = [];
+    active.writer.confirmed(() => left.push(clock.now()));
+    clock.advance(20);
+    assert.deepEqual(active.fences, []);
+    assert.deepEqual(store.texts(), [["call 1", "a"]]);
+    assert.equal(left.length, 1);
+  });
+
+  test("in an epoch that was taken without the store nothing is written until it is granted: the store may be another's", () => {
+    const { it, active, clock, store } = world();
+    active.set("call 1", "of the holder");
+    clock.advance(20);
+    const other = it.active({ node: "edge-b", epoch: 2, granted: false });
+    other.set("call 2", "of who took over alone");
+    const drained: boolean[] = [];
+    other.writer.drain((done) => drained.push(done));
+    clock.advance(CANARY_MS * 4);
+    assert.deepEqual(store.texts(), [["call 1", "of the holder"]]);
+    assert.deepEqual([active.fences, drained, other.writer.health.state], [[], [false], "degraded"]);
+    store.data.fence = { epoch: 3, node: "edge-b" };
+    other.writer.raise(3);
+    clock.advance(20);
+    assert.deepEqual(store.texts(), [["call 2", "of who took over alone"]]);
+    assert.equal(other.writer.health.state, "ok");
+  });
+
   test("the same epoch of another holder is refused", () => {
     const { it, clock } = world();
     const other = it.active({ node: "edge-b", epoch: 1 });
