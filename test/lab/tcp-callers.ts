@@ -55,6 +55,11 @@ class TcpCall {
   #invite = "";
   #dialog = { uri: "", to: "", routes: "" };
   #isAnswered = false;
+  /** The answer was acknowledged to somebody who is there. */
+  #isAcked = false;
+  #isChanging = false;
+  #isEnding = false;
+  #isOpen = false;
   #wasCut = false;
   #viaPort = 0;
 
@@ -84,15 +89,17 @@ class TcpCall {
   #connect(): void {
     const socket = connect({ host: this.#remote, port: PORT, localAddress: this.#own });
     this.#socket = socket;
-    let wasOpen = false;
     socket.on("connect", () => {
-      wasOpen = true;
+      this.#isOpen = true;
       this.#tell("connected");
       this.#onConnected(socket);
     });
     socket.on("close", () => {
-      if (wasOpen) this.#tell("cut");
-      if (wasOpen) this.#wasCut = true;
+      if (this.#isOpen) {
+        this.#tell("cut");
+        this.#wasCut = true;
+      }
+      this.#isOpen = false;
       setTimeout(() => this.#connect(), DIAL_AGAIN_MS);
     });
     this.#read(socket);
@@ -117,7 +124,17 @@ class TcpCall {
       socket.write(this.#invite);
     } else if (!this.#isAnswered) {
       if (this.#kind === "ringing") socket.write(this.#invite);
-    } else if (this.#wasCut) socket.write(this.#inDialog("INVITE", 2));
+    } else this.#goOn();
+  }
+
+  /** Acknowledges the answer, and changes the session once the connection was lost: each as soon as there is a connection. */
+  #goOn(): void {
+    if (!this.#isOpen) return;
+    if (!this.#isAcked) this.#socket?.write(this.#inDialog("ACK", 1));
+    this.#isAcked = true;
+    if (!this.#wasCut || this.#isChanging) return;
+    this.#isChanging = true;
+    this.#socket?.write(this.#inDialog("INVITE", 2));
   }
 
   #request(part: { method: string; uri: string; to: string; cseq: number; routes: string }): string {
@@ -151,18 +168,23 @@ class TcpCall {
               .join("")
           : this.#dialog.routes,
     };
-    this.#socket?.write(this.#inDialog("ACK", Number(cseq)));
-    if (cseq === "2") {
-      this.#tell("reinvited");
-      this.#socket?.write(this.#inDialog("BYE", 3));
-    } else this.#onAnswer();
+    if (cseq === "1") this.#onAnswer();
+    else this.#onChanged();
   }
 
   #onAnswer(): void {
-    if (this.#isAnswered) return;
+    if (!this.#isAnswered) this.#tell("answered");
     this.#isAnswered = true;
-    this.#tell("answered");
-    if (this.#wasCut) this.#socket?.write(this.#inDialog("INVITE", 2));
+    this.#isAcked = false; // a repeated answer: the ACK was lost
+    this.#goOn();
+  }
+
+  #onChanged(): void {
+    this.#socket?.write(this.#inDialog("ACK", 2));
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#tell("reinvited");
+    this.#socket?.write(this.#inDialog("BYE", 3));
   }
 }
 
