@@ -206,7 +206,6 @@ export class Pair implements Disposable {
     this.redis = this.redisHost.start("redis", [
       ...OWN_MACHINE,
       ...[
-        ...OWN_MACHINE,
         "redis-server",
         "--bind",
         this.redisHost.ip4,
