@@ -17,7 +17,7 @@ import type {
 import { newPeer } from "./peer-view.ts";
 import { notReady } from "./readiness.ts";
 import { record, sendToAll } from "./reporting.ts";
-import { serveUntil } from "./serve-rule.ts";
+import { mayServeAlone, serveUntil } from "./serve-rule.ts";
 import {
   answeredHolder,
   conflictLookedFor,
@@ -72,6 +72,7 @@ function newHealth(now: number): OwnHealth {
     front: "ok",
     frontSince: now,
     witnessAt: NEVER,
+    aloneAt: NEVER,
     applied: 0,
     lagMs: 0,
     inSync: false,
@@ -269,6 +270,12 @@ type Observed = Exclude<
   }
 >;
 
+function witnessed({ s, now }: Turn, askedAt: number): void {
+  const witnessAt = Math.max(s.own.witnessAt, askedAt);
+  const aloneAt = mayServeAlone(serveEvidence(s, now), s.settings) ? witnessAt : s.own.aloneAt;
+  s.own = { ...s.own, witnessAt, aloneAt };
+}
+
 function observeOwn(t: Turn, event: Observed): void {
   const { s, now } = t;
   switch (event.kind) {
@@ -276,7 +283,7 @@ function observeOwn(t: Turn, event: Observed): void {
       s.probe = { askedAt: event.askedAt, outcome: event.outcome, at: now };
       break;
     case "witness":
-      s.own = { ...s.own, witnessAt: Math.max(s.own.witnessAt, event.askedAt) };
+      witnessed(t, event.askedAt);
       break;
     case "front":
       frontChanged(t, event.health);

@@ -66,6 +66,8 @@ export interface OwnHealth {
   readonly frontSince: number;
   /** When the witness that answered last was asked; -Infinity: never. */
   readonly witnessAt: number;
+  /** The same, of the last one that came while this node might serve alone. */
+  readonly aloneAt: number;
   readonly applied: number;
   readonly lagMs: number;
   readonly inSync: boolean;

@@ -75,10 +75,22 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
       stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
+    followCaller(context, flow);
     stepServer(core, context, { kind: "request" });
   }
   settleContext(core, context);
   return true;
+}
+
+/**
+ * A stream repeats nothing: an INVITE that comes again by another connection says that the former one is lost, as after a takeover. What
+ * follows goes up by the new one (§18.2.2).
+ */
+function followCaller(context: ResponseContext, flow: Flow): void {
+  const { reply, ingress } = context;
+  if (!context.replyReliable || !isReliable(flow) || flow.address !== ingress.address) return;
+  if (flow.connection !== reply.connection)
+    context.reply = { ...reply, listener: flow.listener, connection: flow.connection };
 }
 
 /** Transactions held at once: half a minute of 6,500 calls a second, BYEs among them, and below 1 GB. */

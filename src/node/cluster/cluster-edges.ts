@@ -68,6 +68,10 @@ export class ClusterEdges implements ClusterPorts {
     this.#paths = paths;
   }
 
+  get #name(): string {
+    return this.node.state.settings.node;
+  }
+
   /** Calls were armed here, in this life. */
   get hasServed(): boolean {
     return this.#hasServed;
@@ -229,7 +233,8 @@ export class ClusterEdges implements ClusterPorts {
 
   fencePeer(node: string | null, done: (ok: boolean) => void): void {
     const { fence, log } = this.#parts;
-    void runBounded([...fence, node ?? ""], { TANDEM_FENCE: node ?? "" }).then(({ ok, reason }) => {
+    const env = { TANDEM_NODE: this.#name, TANDEM_FENCE: node ?? "" };
+    void runBounded([...fence, node ?? ""], env).then(({ ok, reason }) => {
       log.warn({ peer: node, ok, reason }, "fence.command");
       done(ok);
     });
@@ -240,9 +245,11 @@ export class ClusterEdges implements ClusterPorts {
     this.#status = role;
     this.report();
     if (hook.length === 0) return;
-    void runBounded([...hook, role], { TANDEM_ROLE: role }).then(({ ok, reason }) => {
-      if (!ok) log.warn({ role, reason }, "role.hook failed");
-    });
+    void runBounded([...hook, role], { TANDEM_NODE: this.#name, TANDEM_ROLE: role }).then(
+      ({ ok, reason }) => {
+        if (!ok) log.warn({ role, reason }, "role.hook failed");
+      },
+    );
   }
 
   record(record: HistoryRecord): void {

@@ -40,7 +40,9 @@ export async function askOwner(ports: ProbePorts): Promise<ProbeOutcome> {
   const word = await askBySip(ports);
   if (word !== null) return word;
   // Where the wire can't be asked, or somebody answered there, the address may be on a node that is frozen.
-  return (await holder).kind === "unanswered" ? "arp-silent" : "sip-silent";
+  const { kind } = await holder;
+  if (kind === "cut-off") return "unasked";
+  return kind === "unanswered" ? "arp-silent" : "sip-silent";
 }
 
 /** @returns null where nothing came */

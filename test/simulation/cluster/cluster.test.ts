@@ -22,6 +22,10 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 1_003_923,
     what: "suspended while it took over, woken after another had: it armed the calls of an old epoch",
   },
+  {
+    seed: 2_013_335,
+    what: "the active served by its witness, the other one's network was down: it heard nobody there, and took over",
+  },
 ];
 
 function replay(seed: number): void {
