@@ -12,13 +12,23 @@ const OWN_MACHINE = process.getuid?.() === 0 ? ["chrt", "--rr", "10"] : [];
 /** Of a process that starts beside others on two cores. */
 const STATE_MS_MAX = 30_000;
 
+/** Where the callers are, the floating IP, and the PBX that answers. */
+export const CALLER = "127.0.0.11";
+export const FLOATING_IP = "127.0.0.9";
+export const PBX = "127.0.0.12";
+
 export interface PairPorts {
   readonly sip: number;
+  readonly pbx: number;
   readonly heartbeats: Readonly<Record<"edge-a" | "edge-b", number>>;
 }
 
 export async function pairPorts(): Promise<PairPorts> {
-  return { sip: await freePort(), heartbeats: { "edge-a": await freePort(), "edge-b": await freePort() } };
+  return {
+    sip: await freePort(),
+    pbx: await freePort(),
+    heartbeats: { "edge-a": await freePort(), "edge-b": await freePort() },
+  };
 }
 
 export class WholeNode {
@@ -36,11 +46,11 @@ export class WholeNode {
     const paths = Object.entries(heartbeats).map(([node, port]) => `${node}: "127.0.0.1:${port}"`);
     const text = `
 node: ${name}
-listen: ["udp://127.0.0.9:${sip}"]
+listen: ["udp://${FLOATING_IP}:${sip}"]
 cluster:
   name: edge
   secret: [a-secret-of-this-test-only]
-  floatingIp: { address: 127.0.0.9, driver: none }
+  floatingIp: { address: ${FLOATING_IP}, driver: none }
   paths: [{ ${paths.join(", ")} }]
   priority: { edge-a: 10, edge-b: 20 }
   bootWait: 1s
@@ -49,9 +59,12 @@ cluster:
   heartbeat: { deadAfter: 2s }
 redis: ${at.redis}
 state: { directory: ${this.directory} }
+cdr: { file: ${this.accounts} }
 control: { socket: ${this.socket} }
-groups: { carriers: { sources: [192.0.2.0/24], targets: ["sip:192.0.2.20"] } }
-routes: [{ from: carriers, to: carriers }]
+groups:
+  carriers: { sources: [${CALLER}], targets: ["sip:192.0.2.20"] }
+  pbx: { sources: [], targets: ["sip:${PBX}:${at.ports.pbx}"] }
+routes: [{ from: carriers, to: pbx }]
 `;
     mkdirSync(this.directory, { recursive: true });
     const file = join(this.directory, "tandem.yaml");
@@ -60,6 +73,11 @@ routes: [{ from: carriers, to: carriers }]
     const node = [process.execPath, MAIN, "run", "-c", file];
     const command = [...OWN_MACHINE, ...node].map((word) => `'${word}'`).join(" ");
     this.child = spawn("sh", ["-c", `exec ${command} > ${this.output} 2>&1`], { stdio: "ignore" });
+  }
+
+  /** Its CDRs. */
+  get accounts(): string {
+    return join(this.directory, "cdr.jsonl");
   }
 
   private get socket(): string {
@@ -105,10 +123,15 @@ routes: [{ from: carriers, to: carriers }]
     if (engine > 0) process.kill(engine, "SIGKILL");
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** As an operator does. */
+  async stop(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.kill("SIGTERM");
     await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 }
