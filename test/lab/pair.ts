@@ -93,6 +93,13 @@ export class PairNode {
     );
   }
 
+  /** Its guardian has started an engine anew, after the one that this was. */
+  async untilRestarted(former: number): Promise<void> {
+    await until(`${this.name} to have another engine`, ROLE_TIMEOUT_MS, () =>
+      this.engine === former ? null : true,
+    );
+  }
+
   /** The engine alone. */
   signalEngine(signal: NodeJS.Signals): void {
     process.kill(this.engine, signal);
@@ -204,7 +211,6 @@ export class Pair implements Disposable {
 
   startRedis(): Program {
     this.redis = this.redisHost.start("redis", [
-      ...OWN_MACHINE,
       ...[
         ...OWN_MACHINE,
         "redis-server",
