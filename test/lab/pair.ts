@@ -167,6 +167,8 @@ export interface PairOptions {
   readonly family?: 4 | 6;
   /** What stands in `cluster.floatingIp`, in flow style; default: the kernel's driver. */
   readonly driver?: string;
+  /** What stands in `redis`, in flow style, by the address of its host; default: the one server at 6379. */
+  readonly redis?: (host: string) => string;
   /** Lines added to `cluster`, with their two blanks. */
   readonly cluster?: string;
 }
@@ -210,22 +212,44 @@ export class Pair implements Disposable {
   }
 
   startRedis(): Program {
-    this.redis = this.redisHost.start("redis", [
+    this.redis = this.startRedisServer(6_379);
+    return this.redis;
+  }
+
+  /** @param more arguments, after its own */
+  startRedisServer(port: number, ...more: string[]): Program {
+    const { ip4 } = this.redisHost;
+    return this.redisHost.start(`redis-${port}`, [
       ...[
         ...OWN_MACHINE,
         "redis-server",
         "--bind",
-        this.redisHost.ip4,
+        ip4,
         "--port",
-        "6379",
+        `${port}`,
         "--save",
         "",
         "--protected-mode",
         "no",
       ],
-      ...["--dir", this.lab.directory],
+      ...["--dir", this.lab.directory, ...more],
     ]);
-    return this.redis;
+  }
+
+  /** Some Sentinels that watch the server at 6379. @returns their addresses */
+  startSentinels(ports: readonly number[], master: string): string[] {
+    const { ip4 } = this.redisHost;
+    for (const port of ports) {
+      const file = join(this.lab.directory, `sentinel-${port}.conf`);
+      const lines = [
+        `sentinel monitor ${master} ${ip4} 6379 2`,
+        `sentinel down-after-milliseconds ${master} 500`,
+        `sentinel failover-timeout ${master} 3000`,
+      ];
+      writeFileSync(file, `bind ${ip4}\nport ${port}\nprotected-mode no\n${lines.join("\n")}\n`);
+      this.redisHost.start(`sentinel-${port}`, [...OWN_MACHINE, "redis-server", file, "--sentinel"]);
+    }
+    return ports.map((port) => `${ip4}:${port}`);
   }
 
   redisAsk(...args: string[]): string {
@@ -327,6 +351,8 @@ export class Pair implements Disposable {
     const state = join(this.lab.directory, `state-${name}`);
     const { floatingIp, caller, pbx } = this;
     const sip = (host: Host): string => bracketed(this.addressOf(host));
+    const { ip4: redisAt } = this.redisHost;
+    const redis = this.#options.redis?.(redisAt) ?? `url: "redis://${redisAt}:6379"`;
     const placed = `address: ${floatingIp}/${isIPv6(floatingIp) ? 128 : 32}, interface: eth0`;
     return `node: ${name}
 listen: ["udp://${bracketed(floatingIp)}:5060", "tcp://${bracketed(floatingIp)}:5060"]
@@ -340,7 +366,7 @@ cluster:
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s
-${this.#options.cluster ?? ""}redis: { url: "redis://${this.redisHost.ip4}:6379" }
+${this.#options.cluster ?? ""}redis: { ${redis} }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
