@@ -8,7 +8,7 @@ import { labObstacle } from "./requirements.ts";
 
 const isLong = process.env["TANDEM_LAB_LONG"] === "1";
 const skip = labObstacle(["sipp", "redis-server", "socat"]);
-const ROUNDS = Number(process.env["ROUNDS"] ?? 9);
+const ROUNDS = Number(process.env["ROUNDS"] ?? 3);
 /** As in cluster.test.ts: two cores, on which much else runs. */
 const SLACK_MS = 1_500;
 /** How much slower than IPv4 a median may be, and what a timer's beat weighs in medians of some 100 ms. */
