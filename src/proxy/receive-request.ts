@@ -148,16 +148,30 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
   if (context.callKey !== "") tellLedger(core, arrival, destination);
-  if (context.invite !== null) {
-    // At once, not after 200 ms (§17.2.1): the caller's retransmissions stop here.
-    respond(core, context, 100, buildResponse(request, TRYING, context.topVia));
-  }
+  if (context.invite !== null) answerTrying(core, context, request);
   core.log.debug(
     { callId: context.callId, method: request.method, from: flow.address, group: destination.group },
     "request",
   );
   forwardNext(core, context, request);
   settleContext(core, context);
+}
+
+/**
+ * 100 at once, not after 200 ms (§17.2.1): the caller's retransmissions stop here. Where an INVITE waits for its commit the 100 does
+ * too: without a record the caller must not rely on us yet, and repeats.
+ */
+function answerTrying(core: Core, context: ResponseContext, request: SipMessage): void {
+  const text = buildResponse(request, TRYING, context.topVia);
+  if (core.journal.confirm !== "invite") {
+    respond(core, context, 100, text);
+    return;
+  }
+  core.journal.changed(context);
+  core.journal.confirmed(() => {
+    // What went up meanwhile says more.
+    if (context.finalSent === 0 && context.lastResponse === "") respond(core, context, 100, text);
+  });
 }
 
 /** The deadline of a context: an object and no closure, as there are a hundred thousand. */

@@ -49,6 +49,8 @@ export interface WriterPorts {
   /** A newer epoch rules: this node must serve nothing any more. Nothing is written after it. */
   readonly fenced: (ruler: { epoch: number; node: string }) => void;
   readonly health: (health: JournalHealth) => void;
+  /** Messages that were to wait for their commit (`redis.confirm`) have left without it. @param total since the start */
+  readonly unconfirmed: (total: number) => void;
 }
 
 export class JournalWriter implements Journal, StoreWatcher {
@@ -85,7 +87,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   constructor(ports: WriterPorts, { flushEveryMs }: { flushEveryMs: number }) {
     this.ports = ports;
     this.flushEveryMs = flushEveryMs;
-    this.waiters = new ConfirmWaiters(ports.clock);
+    this.waiters = new ConfirmWaiters(ports.clock, (count) => this.leftEarly(count));
     const reason = "not connected yet";
     this.current = { state: "away", code: "REDIS_AWAY", reason, since: ports.clock.now() };
   }
@@ -153,7 +155,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   confirmed(then: () => void): void {
     if (this.role === "fenced") return;
     if (this.role === "quiet" || !this.isUp || this.current.state !== "ok") {
-      if (this.role === "serving") this.counts.unconfirmed++;
+      if (this.role === "serving") this.leftEarly(1);
       then();
     } else if (this.queue.isEmpty && !this.sending) then();
     else this.waiters.add({ place: this.queue.tail, then });
@@ -211,6 +213,11 @@ export class JournalWriter implements Journal, StoreWatcher {
     const commits = this.position.commit - applied.commit;
     if (commits <= 0) return { commits: 0, ms: 0 };
     return { commits, ms: this.ports.clock.now() - this.history.sentAt(applied.commit + 1) };
+  }
+
+  private leftEarly(count: number): void {
+    this.counts.unconfirmed += count;
+    this.ports.unconfirmed(this.counts.unconfirmed);
   }
 
   private changed(): void {

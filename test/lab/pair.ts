@@ -221,7 +221,6 @@ export class Pair implements Disposable {
     const { ip4 } = this.redisHost;
     return this.redisHost.start(`redis-${port}`, [
       ...[
-        ...OWN_MACHINE,
         "redis-server",
         "--bind",
         ip4,

@@ -48,6 +48,7 @@ const writer: JournalWriter = new JournalWriter(
     store: new RedisStore(writing, keyspace, identity),
     fenced: () => process.exit(3),
     health: ({ state, reason }) => log.info({ state, reason }, "journal"),
+    unconfirmed: () => {},
   },
   { flushEveryMs: FLUSH_MS },
 );

@@ -6,9 +6,11 @@ import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { NodeJournal } from "../../src/node/node-journal.ts";
 import { type Restored, restoreRecords } from "../../src/node/restore.ts";
+import type { Confirm } from "../../src/proxy/context-journal.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import type { TargetWatch } from "../../src/proxy/target-watch.ts";
+import type { Journal } from "../../src/replication/journal.ts";
 import { MemoryJournal } from "../../src/replication/memory-journal.ts";
 import { Router } from "../../src/routing/router.ts";
 import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
@@ -67,7 +69,7 @@ export class ProxyWorld {
   readonly wheel: TimerWheel;
   /** What a successor would be told. */
   readonly records = new MemoryJournal();
-  readonly journal = new NodeJournal(this.records, "off");
+  readonly journal: NodeJournal;
   /** Accounts of the calls that have ended. */
   readonly cdrs: Cdr[] = [];
   readonly calls: CallTable;
@@ -84,9 +86,18 @@ export class ProxyWorld {
   /** Places behind names. */
   readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
 
-  /** @param own the listeners that there are, where they are not those of the configuration */
-  constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[], now = 1_000) {
+  /**
+   * @param own the listeners that there are, where they are not those of the configuration
+   * @param confirm what waits for its commit, and the journal that says when; default: nothing does
+   */
+  constructor(
+    config = WORLD_CONFIG,
+    own?: readonly ListenerAddress[],
+    now = 1_000,
+    confirm?: { readonly mode: Confirm; readonly journal: Journal },
+  ) {
     this.now = now;
+    this.journal = new NodeJournal(confirm?.journal ?? this.records, confirm?.mode ?? "off");
     this.wheel = new TimerWheel(now, 1);
     this.calls = callTable(this.wheel, this.cdrs, {
       wall: () => EPOCH + this.now,

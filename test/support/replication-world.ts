@@ -14,6 +14,7 @@ export class SimulatedActive {
   readonly writer: JournalWriter;
   readonly records = new Map<string, TestRecord>();
   readonly healths: JournalHealth[] = [];
+  readonly unconfirmed: number[] = [];
   readonly fences: { epoch: number; node: string }[] = [];
 
   constructor(
@@ -31,6 +32,7 @@ export class SimulatedActive {
         store: world.store.of(node),
         fenced: (ruler) => this.fences.push(ruler),
         health: (health) => this.healths.push(health),
+        unconfirmed: (total) => this.unconfirmed.push(total),
       },
       { flushEveryMs: FLUSH_MS },
     );

@@ -114,6 +114,8 @@ export class ClusterProcess {
         onFenced: ({ epoch, node: ruler }) =>
           this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`),
         onHealth: (health) => this.#log.info(health, "journal"),
+        onUnconfirmed: (messages) =>
+          this.#log.warn({ messages }, "redis.confirm: messages have left without their commit"),
         onApplied: () => this.#tellJournal(),
       },
     );
@@ -221,6 +223,7 @@ export class ClusterProcess {
           mayServe: this.edges.node.mayServe(),
           replica: this.replica.state,
           uncommitted: this.replica.journal.uncommitted,
+          unconfirmed: this.replica.journal.counts.unconfirmed,
         }),
       operate: (command) => this.edges.operate(command),
       history: () => this.history.read(),

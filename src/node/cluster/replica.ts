@@ -18,6 +18,8 @@ const CATCH_UP_MS = 250;
 const DRAIN_MS = 400;
 /** A store that its writer left half filled is as full as it gets: who takes over works from it. */
 const ABANDONED_MS = 1_000;
+/** Messages that did not wait for their commit are told of no more often. */
+const UNCONFIRMED_AGAIN_MS = 10_000;
 /** Commits of one generation; one of 5 ms each for half a year. */
 const COMMITS_OF_GENERATION = 2 ** 32;
 const GENERATIONS = 2 ** 20;
@@ -36,6 +38,8 @@ export interface ReplicaEvents {
   /** Another node rules: this one must stop at once. */
   onFenced(ruler: { readonly epoch: number; readonly node: string }): void;
   onHealth(health: JournalHealth): void;
+  /** `redis.confirm`: so many messages have left without their commit, since the start. */
+  onUnconfirmed(total: number): void;
   /** A commit was applied. */
   onApplied(): void;
 }
@@ -62,9 +66,12 @@ export class Replica {
   #appliedAt = Number.NEGATIVE_INFINITY;
   #position: Position | null = null;
   #isWriting = false;
+  #unconfirmedAt = Number.NEGATIVE_INFINITY;
+  readonly #events: ReplicaEvents;
 
   constructor(settings: RedisSettings, identity: ReplicaIdentity, events: ReplicaEvents) {
     const random = Math.random;
+    this.#events = events;
     const store = {
       node: identity.node,
       boot: identity.boot,
@@ -84,6 +91,7 @@ export class Replica {
         // A lease that we acquired anew has raised our own fence: its answer is on its way, and brings the epoch.
         fenced: (ruler) => (ruler.node === identity.node ? undefined : events.onFenced(ruler)),
         health: (health) => events.onHealth(health),
+        unconfirmed: (total) => this.#tellUnconfirmed(total),
       },
       { flushEveryMs: identity.flushEveryMs },
     );
@@ -99,6 +107,13 @@ export class Replica {
         events.onApplied();
       },
     });
+  }
+
+  #tellUnconfirmed(total: number): void {
+    const now = this.#clock.now();
+    if (now - this.#unconfirmedAt < UNCONFIRMED_AGAIN_MS) return;
+    this.#unconfirmedAt = now;
+    this.#events.onUnconfirmed(total);
   }
 
   /** Connects, and follows the journal. */

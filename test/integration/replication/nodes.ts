@@ -44,6 +44,7 @@ export class ActiveNode {
         store,
         fenced: (ruler) => this.fences.push(ruler),
         health: (health) => this.healths.push(health),
+        unconfirmed: () => {},
       },
       { flushEveryMs },
     );

@@ -241,7 +241,9 @@ class Network {
       ["ACK", 1],
       ["BYE", 2],
     ] as const) {
-      this.world.receive(request(method, { ...dialogOf(leg.invite, method), toTag: tag, cseq }));
+      // Not the transaction of the BYE that ends the dialog which the caller keeps.
+      const via = `SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother${method};rport`;
+      this.world.receive(request(method, { ...dialogOf(leg.invite, method), toTag: tag, cseq, via }));
     }
   }
 

@@ -158,7 +158,8 @@ class Run {
       ({ message, flow }) => message.method === "INVITE" && flow.address === pbx(number).address,
     );
     const sent = invites.at(nth === 0 ? 0 : -1);
-    if (sent === undefined) return;
+    // With its INVITE over it is a stray, and which stray went up first is stored nowhere.
+    if (sent === undefined || this.world.proxy.status().contexts === 0) return;
     const { branch } = sent.message.topVia;
     const heard = this.heard.get(branch) ?? [];
     const final = heard.find((each) => each >= 200);

@@ -252,6 +252,15 @@ describe("who hung up", () => {
     });
   }
 
+  test("a BYE while it rings that was answered before the INVITE is: the call ends with its answer, and does not stay for hours (§15)", () => {
+    const world = new TableWorld();
+    world.begin();
+    world.table.seen(KEY, { ...bye(true, "early"), calleeTag: "b1" });
+    world.table.ended(KEY, null);
+    world.table.answered(KEY, ANSWER, world.now);
+    assert.deepEqual([world.table.size, world.account.endedBy, world.account.status], [0, "caller", 200]);
+  });
+
   test("an answer whose To can't be read: any BYE", () => {
     const world = new TableWorld();
     world.begin();

@@ -135,6 +135,7 @@ describe("redis.confirm", () => {
     state.clock.advance(0);
     for (let call = 0; call < 1_000; call++) state.active.set(`other ${call}`, "x".repeat(1_000));
     assert.deepEqual(run(state), [CONFIRM_MS]);
+    assert.equal(state.active.writer.counts.unconfirmed, 1, "and is counted");
   });
 
   test("does not wait for a store that is away", () => {
@@ -150,6 +151,7 @@ describe("redis.confirm", () => {
     state.store.fault = "REDIS_MEMORY";
     state.active.set("call 1", "a");
     assert.deepEqual(run(state), [1]);
+    assert.deepEqual(state.active.unconfirmed, [1], "and it is told");
   });
 
   test("what waits at a node that is fenced never runs", () => {
