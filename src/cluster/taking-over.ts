@@ -104,6 +104,8 @@ function begin(t: Turn, start: Start): void {
   s.conflicts = 0;
   s.nextConflictAt = now;
   s.askedBy = null;
+  // A resignation in favour of this epoch is used up: a Redis that is back old may grant the epoch again, to the node that resigned.
+  s.peers = s.peers.map((view) => (view.resignation === null ? view : { ...view, resignation: null }));
   s.serving = false;
   s.fence = "none";
   s.takeover = {
