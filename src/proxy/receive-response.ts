@@ -26,6 +26,8 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
   if (client === undefined || !isFor(client, method)) {
     const key = ownKey(via.branch, method);
     if (core.own.has(key)) stepOwn(core, key, { kind: "response", status }, { response, failure: "" });
+    else if (core.finished.branches.find(via.branch) === method)
+      return; // Timer K (§17.1.2.2)
     else onStrayResponse(core, response, flow);
     return;
   }
