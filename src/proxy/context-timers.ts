@@ -27,7 +27,11 @@ export function settleContext(core: Core, context: ResponseContext): void {
 export function scheduleContext(core: Core, context: ResponseContext): boolean {
   if (context.other?.kind === "completed" && finish(core, context, context.other.timerJ)) return false;
   let at = Math.min(serverDeadline(context), context.tryingAt, context.setupEndsAt);
-  for (const branch of context.branches) at = Math.min(at, branchDeadline(branch));
+  const { branches } = context;
+  for (let i = 0; i < branches.length; i++) {
+    const branch = branches[i];
+    if (branch !== undefined) at = Math.min(at, branchDeadline(branch));
+  }
   if (at === Number.POSITIVE_INFINITY && isOver(context)) {
     removeContext(core, context);
     return false;
