@@ -164,7 +164,8 @@ export function stepDone(t: Turn, step: TakeoverStep, ok: boolean): void {
     return;
   }
   if (!ok) record(t, "alarm", { reason: `the takeover goes on without its ${step}` });
-  if (step === "address") t.out.push({ kind: "announce" });
+  // Not before the sockets: what came to a closed port would be refused (ICMP), and callers would give up.
+  if (step === "sockets") t.out.push({ kind: "announce" });
   const waitingFor = takeover.waitingFor.filter((other) => other !== step);
   const phases = { ...takeover.phases, [step]: now - takeover.since };
   s.takeover = { ...takeover, waitingFor, phases };

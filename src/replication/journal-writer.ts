@@ -66,6 +66,8 @@ export class JournalWriter implements Journal, StoreWatcher {
   private uncertain = false;
   private isUp = false;
   private isResending = false;
+  /** Records that the store has are still being adopted: how many there are is not known. */
+  private isAdopting = false;
   private sending = false;
   private request: CommitRequest | null = null;
   private sentAt = Number.NEGATIVE_INFINITY;
@@ -91,8 +93,17 @@ export class JournalWriter implements Journal, StoreWatcher {
   /**
    * This node is the active from now on. What was marked or adopted before is forgotten: serve first, then adopt.
    * @param position the last commit that the restored records have; null: unknown, so that the store is emptied and filled anew
+   * @param adopts records are adopted from now on until {@link adopted}; default: none, or all before the next turn
    */
-  serve({ epoch, position }: { epoch: number; position: Position | null }): void {
+  serve({
+    epoch,
+    position,
+    adopts = false,
+  }: {
+    epoch: number;
+    position: Position | null;
+    adopts?: boolean;
+  }): void {
     this.service++;
     this.role = "serving";
     this.epoch = epoch;
@@ -101,6 +112,7 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.uncertain = false;
     this.sending = false;
     this.isResending = false;
+    this.isAdopting = adopts;
     this.queue = new CommitQueue();
     this.changedAt = Number.POSITIVE_INFINITY;
     this.notBefore = Number.NEGATIVE_INFINITY;
@@ -137,6 +149,12 @@ export class JournalWriter implements Journal, StoreWatcher {
     // Into a store that is filled anew everything has to be written.
     if (this.isResending) this.mark(entry);
     else this.queue.adopt(entry);
+  }
+
+  /** All that the store had is adopted. */
+  adopted(): void {
+    this.isAdopting = false;
+    if (this.isResending) this.changed();
   }
 
   end(entry: JournalEntry): void {
@@ -207,6 +225,11 @@ export class JournalWriter implements Journal, StoreWatcher {
     return { commits, ms: this.ports.clock.now() - this.history.sentAt(applied.commit + 1) };
   }
 
+  /** What lives here is what the store has after this commit. */
+  private get isWhole(): boolean {
+    return this.queue.isEmpty && this.queue.tooLarge === 0 && !this.isAdopting;
+  }
+
   private changed(): void {
     if (this.changedAt !== Number.POSITIVE_INFINITY) return;
     this.changedAt = this.ports.clock.now();
@@ -234,9 +257,9 @@ export class JournalWriter implements Journal, StoreWatcher {
       after: position,
       laterThan,
       epoch,
-      complete: !this.isResending || this.queue.isEmpty,
+      complete: !this.isResending || (this.queue.isEmpty && !this.isAdopting),
       waitedMs: Math.max(0, Math.round(now - Math.min(now, this.changedAt))),
-      records: this.queue.isEmpty && this.queue.tooLarge === 0 ? this.queue.liveCount : null,
+      records: this.isWhole ? this.queue.liveCount : null,
       oldest: position === null ? 1 : this.history.oldest,
       batch: this.batch.written(),
     };

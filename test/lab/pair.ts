@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
+import { giveOwnMachine, PEER_MACHINE } from "./own-machine.ts";
 import type { Program } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -11,8 +12,6 @@ const main = join(import.meta.dirname, "../../src/main.ts");
 const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
-/** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
-const OWN_MACHINE = ["chrt", "--rr", "10"];
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
 
@@ -36,7 +35,12 @@ export class PairNode {
 
   start(): void {
     const { host, file } = this;
-    this.guardian = host.start("tandem", [...OWN_MACHINE, process.execPath, main, "run", "-c", file]);
+    this.guardian = host.start("tandem", [process.execPath, main, "run", "-c", file]);
+  }
+
+  /** It is in full service; what its guardian starts anew, busy with compiling for a second, gets none of these cores. */
+  settle(): void {
+    if (this.guardian !== null) giveOwnMachine(this.guardian.pid, { children: "shared" });
   }
 
   logs(): LogLine[] {
@@ -182,6 +186,7 @@ export class Pair implements Disposable {
 
   startRedis(): Program {
     this.redis = this.redisHost.start("redis", [
+      ...PEER_MACHINE,
       ...[
         "redis-server",
         "--bind",
@@ -250,6 +255,7 @@ export class Pair implements Disposable {
     this.b.start();
     await this.b.untilRole("standby");
     await this.untilReady(this.b);
+    this.a.settle();
   }
 
   node(name: NodeName): PairNode {
@@ -277,6 +283,7 @@ export class Pair implements Disposable {
       },
       () => node.guardian?.output().slice(-6_000) ?? "",
     );
+    node.settle();
     await delay(300);
   }
 

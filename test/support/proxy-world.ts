@@ -5,11 +5,13 @@ import type { CallTable } from "../../src/calls/call-table.ts";
 import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { NodeJournal } from "../../src/node/node-journal.ts";
-import { type Restored, restoreRecords } from "../../src/node/restore.ts";
+import { callIdOfRecord } from "../../src/node/record-call-id.ts";
+import { Restoration, type RestoreCounts } from "../../src/node/restore.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import type { TargetWatch } from "../../src/proxy/target-watch.ts";
 import { MemoryJournal } from "../../src/replication/memory-journal.ts";
+import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import { Router } from "../../src/routing/router.ts";
 import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
 import { mix32 } from "../../src/sip/signing/mix.ts";
@@ -167,21 +169,22 @@ export class ProxyWorld {
   }
 
   /** Goes on where another one stopped. @param stored of it; commits are as old as the time that passed since */
-  restore(stored: StoredRecords): Restored {
-    const records = stored.records.map(([key, text]) => [key, { text, at: stored.at }] as const);
-    const restored = restoreRecords(records, {
+  restore(stored: StoredRecords): RestoreCounts {
+    const copy = new WarmCopy(callIdOfRecord);
+    for (const [key, text] of stored.records) copy.put(key, { text, at: stored.at });
+    const restoration = new Restoration(copy, {
       proxy: this.proxy,
       calls: this.calls,
       journal: this.journal,
-      now: this.now,
+      now: () => this.now,
       ageOf: (at) => this.now - at,
       targets: this.router.targets(),
       transactionMs: 32_000,
       timerCMs: 185_000,
       other: () => false,
     });
-    restored.arm();
-    return restored;
+    restoration.advance(Number.POSITIVE_INFINITY);
+    return restoration.counts;
   }
 
   fail(flow: Flow, failure: SendFailure = "refused"): Sent[] {

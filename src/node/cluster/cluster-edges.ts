@@ -55,7 +55,9 @@ export class ClusterEdges implements ClusterPorts {
   #answer: { readonly ok: boolean; readonly reason: string } | null = null;
   #holds = false;
   #hasServed = false;
-  #restored: Readonly<Record<string, number>> | null = null;
+  #isRestoring = false;
+  /** A takeover whose restoring goes on. */
+  #takeover: HistoryEntry | null = null;
   #status = "starting";
 
   constructor(start: NodeStart, parts: ClusterParts) {
@@ -100,6 +102,7 @@ export class ClusterEdges implements ClusterPorts {
 
   /** To the peers: this life ends, and its silence means nothing. */
   async sayGoodbye(): Promise<void> {
+    this.#tellTakeover(null);
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
@@ -194,13 +197,36 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   armCalls(epoch: number): void {
-    const { replica, intake } = this.#parts;
+    const { replica, intake, clock } = this.#parts;
     const { engine } = this.#parts.engine;
+    const armedAt = clock.now();
     this.#hasServed = true;
+    this.#isRestoring = true;
     replica.serve(epoch);
-    this.#restored = { ...engine.restore(replica.inheritance) };
+    engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
+    void engine
+      .restoreRest(() => this.node.mayServe())
+      .then((restored) => {
+        replica.journal.adopted();
+        this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
+      });
+  }
+
+  /** The takeover that waits for the end of its restoring is told. */
+  #tellTakeover(end: { restored: Readonly<Record<string, number>>; restoredMs: number } | null): void {
+    this.#isRestoring = false;
+    const told = this.#takeover;
+    this.#takeover = null;
+    if (told === null) return;
+    if (end === null) {
+      this.#tell(told);
+      return;
+    }
+    const { restored, restoredMs } = end;
+    const phases = { ...told.phases, restored: (told.phases?.["total"] ?? 0) + restoredMs };
+    this.#tell({ ...told, phases, restored });
   }
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
@@ -244,14 +270,15 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   record(record: HistoryRecord): void {
-    const restored = record.what === "takeover" && record.phases !== null ? this.#restored : null;
-    const entry: HistoryEntry = {
-      at: new Date().toISOString(),
-      ...record,
-      ...(restored === null ? {} : { restored }),
-    };
+    const entry: HistoryEntry = { at: new Date().toISOString(), ...record };
+    // How much was taken over is known when all is restored.
+    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) this.#takeover = entry;
+    else this.#tell(entry);
+  }
+
+  #tell(entry: HistoryEntry): void {
     this.#parts.history.add(entry);
-    const { what, row, reason, role, epoch, phases } = record;
+    const { what, row, reason, role, epoch, phases, restored } = entry;
     const fields = {
       what,
       row,

@@ -88,7 +88,7 @@ export class ClusterProcess {
     this.engine = this.#engineOf(signer);
     this.#intake = new Intake({
       mayServe: () => this.edges.node.mayServe(),
-      receive: (raw, flow) => this.engine.engine.proxy.receive(raw, flow),
+      receive: (raw, flow) => this.engine.engine.receive(raw, flow),
       overdue: () => this.edges.node.feed({ kind: "tick" }),
     });
     this.address = this.#addressOf(cluster);
@@ -140,7 +140,6 @@ export class ClusterProcess {
       node: this.#config.node,
       witnesses: cluster.witnesses,
       events: {
-        mayServe: () => this.edges.node.mayServe(),
         mayHold: () => this.#mayHold(),
         onHolds: (holds) => this.edges.report(holds),
         onFront: (health, reason) => {

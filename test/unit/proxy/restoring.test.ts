@@ -350,7 +350,7 @@ describe("records of other versions", () => {
 
   test("what is no record, and what is too new, is counted and left out", () => {
     const world = new ProxyWorld();
-    const { counts } = world.restore({
+    const counts = world.restore({
       at: world.now,
       records: [
         ["invite x", "garbage"],
