@@ -42,8 +42,10 @@ export interface Inheritance {
   readonly ageOf: (committedAt: number) => number;
 }
 
+/** What has waited in the sockets for the takeover comes first. */
+const RESTORE_AFTER_MS = 30;
 /** Restoring goes on for so long at a time: what comes meanwhile waits no longer. */
-const RESTORE_TURN_MS = 4;
+const RESTORE_TURN_MS = 2;
 /** While this node may not serve nothing is restored, and it is asked again after this. */
 const RESTORE_AGAIN_MS = 20;
 
@@ -154,6 +156,7 @@ export class Engine {
   async restoreRest(mayServe: () => boolean): Promise<RestoreCounts | null> {
     const restoring = this.#restoring;
     if (restoring === null) return null;
+    await delay(RESTORE_AFTER_MS);
     for (;;) {
       if (!mayServe()) await delay(RESTORE_AGAIN_MS, undefined, { ref: false });
       else if (restoring.advance(RESTORE_TURN_MS)) await setImmediate();

@@ -55,9 +55,6 @@ export interface RestorePorts {
 /** What the copy tells: records in groups, by Call-ID; "" has those of no call. */
 export type RestoredCopy = Pick<WarmCopy, "take" | "groupNames">;
 
-/** Groups between two looks at the clock. */
-const GROUPS_A_LOOK = 8;
-
 export class Restoration {
   private readonly copy: RestoredCopy;
   private readonly ports: RestorePorts;
@@ -104,11 +101,9 @@ export class Restoration {
   advance(forMs: number): boolean {
     const until = this.ports.now() + forMs;
     do {
-      for (let i = 0; i < GROUPS_A_LOOK; i++) {
-        const group = this.waiting.pop();
-        if (group === undefined) return false;
-        this.touch(group);
-      }
+      const group = this.waiting.pop();
+      if (group === undefined) return false;
+      this.touch(group);
     } while (this.ports.now() < until);
     return true;
   }

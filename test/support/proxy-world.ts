@@ -85,6 +85,7 @@ export class ProxyWorld {
   };
   /** Places behind names. */
   readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
+  #restoring: Restoration | null = null;
 
   /** @param own the listeners that there are, where they are not those of the configuration */
   constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[], now = 1_000) {
@@ -142,6 +143,7 @@ export class ProxyWorld {
   /** Hands a message to the proxy, and returns what it sends because of it. */
   receive(text: string, flow: Flow = CALLER): Sent[] {
     const before = this.sent.length;
+    this.#restoring?.touch(parseOwn(text).callId);
     this.proxy.receive(text, flow);
     return this.sent.slice(before);
   }
@@ -170,6 +172,13 @@ export class ProxyWorld {
 
   /** Goes on where another one stopped. @param stored of it; commits are as old as the time that passed since */
   restore(stored: StoredRecords): RestoreCounts {
+    const restoration = this.inherit(stored);
+    this.#restoreRest();
+    return restoration.counts;
+  }
+
+  /** The same as a node does it that serves meanwhile: each call when it is heard of, the rest as soon as time passes. */
+  inherit(stored: StoredRecords): Restoration {
     const copy = new WarmCopy(callIdOfRecord);
     for (const [key, text] of stored.records) copy.put(key, { text, at: stored.at });
     const restoration = new Restoration(copy, {
@@ -183,8 +192,13 @@ export class ProxyWorld {
       timerCMs: 185_000,
       other: () => false,
     });
-    restoration.advance(Number.POSITIVE_INFINITY);
-    return restoration.counts;
+    this.#restoring = restoration;
+    return restoration;
+  }
+
+  #restoreRest(): void {
+    this.#restoring?.advance(Number.POSITIVE_INFINITY);
+    this.#restoring = null;
   }
 
   fail(flow: Flow, failure: SendFailure = "refused"): Sent[] {
@@ -197,6 +211,7 @@ export class ProxyWorld {
   pass(ms: number): Sent[] {
     const before = this.sent.length;
     const end = this.now + ms;
+    this.#restoreRest();
     while (this.now < end) {
       this.now++;
       this.wheel.advance(this.now);

@@ -10,16 +10,21 @@ import { SimulatedClock } from "./simulated-clock.ts";
 
 export const FLUSH_MS = 5;
 
+interface ActiveParts {
+  readonly node?: string;
+  readonly epoch?: number;
+  readonly position?: Position | null;
+  /** Its records come bit by bit. */
+  readonly adopts?: boolean;
+}
+
 export class SimulatedActive {
   readonly writer: JournalWriter;
   readonly records = new Map<string, TestRecord>();
   readonly healths: JournalHealth[] = [];
   readonly fences: { epoch: number; node: string }[] = [];
 
-  constructor(
-    world: ReplicationWorld,
-    { node, epoch, position }: { node: string; epoch: number; position: Position | null },
-  ) {
+  constructor(world: ReplicationWorld, { node, epoch, position, adopts }: Required<ActiveParts>) {
     this.writer = new JournalWriter(
       {
         clock: world.clock,
@@ -29,7 +34,7 @@ export class SimulatedActive {
       },
       { flushEveryMs: FLUSH_MS },
     );
-    this.writer.serve({ epoch, position });
+    this.writer.serve({ epoch, position, adopts });
     this.writer.up();
   }
 
@@ -87,8 +92,8 @@ export class ReplicationWorld {
   readonly clock = new SimulatedClock();
   readonly store = new MemoryStore(this.clock);
 
-  active(parts: { node?: string; epoch?: number; position?: Position | null } = {}): SimulatedActive {
-    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, ...parts });
+  active(parts: ActiveParts = {}): SimulatedActive {
+    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, adopts: false, ...parts });
   }
 
   standby(): SimulatedStandby {

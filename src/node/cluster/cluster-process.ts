@@ -10,6 +10,7 @@ import { configFingerprint } from "../../cluster/fingerprint.ts";
 import { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
 import { serveUntilOf } from "../../cluster/lease.ts";
 import { ProbeSigner } from "../../cluster/probe-token.ts";
+import { RelayCodec } from "../../cluster/relay-codec.ts";
 import type { ClusterConfig, Config } from "../../config/config.ts";
 import type { RedisConfig } from "../../config/redis-config.ts";
 import { type GuardianLink, openGuardianLink } from "../../guardian/engine-link.ts";
@@ -173,6 +174,7 @@ export class ClusterProcess {
         log: this.#log,
         clock: this.#clock,
         codec: new HeartbeatCodec({ cluster: cluster.name, node, secrets }),
+        relayCodec: new RelayCodec({ cluster: cluster.name, node, secrets }),
         pathConfigs: cluster.paths,
         lease: this.#lease,
         address: this.address,
@@ -278,6 +280,7 @@ export class ClusterProcess {
     this.#log.info({ reason }, "ending");
     this.edges.node.stop(); // it decides nothing any more
     await this.edges.sayGoodbye();
+    await this.edges.untilRelayed();
     await this.#close();
     this.#end();
   }
