@@ -262,7 +262,7 @@ export function tellReleased(t: Turn): void {
   if (s.addressPresent && !late) return;
   send(t, switchover.peer, { kind: "released", epoch: s.epochSeen, addressGone: !s.addressPresent }, COPIES);
   out.push({ kind: "relay", to: switchover.peer, forMs: RELAY_MS });
-  becomeStandby(t, `handed over to ${switchover.peer}`);
+  becomeStandby(t, `handed over to ${switchover.peer}`, "kept");
 }
 
 function released(

@@ -168,8 +168,10 @@ export function stepDone(t: Turn, step: TakeoverStep, ok: boolean): void {
     return;
   }
   if (!ok) record(t, "alarm", { reason: `the takeover goes on without its ${step}` });
-  if (step === "address") t.out.push({ kind: "announce" });
   const waitingFor = takeover.waitingFor.filter((other) => other !== step);
+  // Not before the sockets: what came to a closed port would be refused (ICMP), and callers would give up.
+  const isReachable = !waitingFor.includes("address") && !waitingFor.includes("sockets");
+  if (isReachable && (step === "address" || step === "sockets")) t.out.push({ kind: "announce" });
   const phases = { ...takeover.phases, [step]: now - takeover.since };
   s.takeover = { ...takeover, waitingFor, phases };
   activateWhenReady(t);

@@ -7,6 +7,7 @@ import { askNode } from "../../src/admin/control-client.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/admin/handlers.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
+import { giveOwnMachine, PEER_MACHINE } from "./own-machine.ts";
 import type { Program } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -15,13 +16,6 @@ const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
 const FLOATING_IP6 = "fd77:1::c8";
-/** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
-const OWN_MACHINE = ["chrt", "--rr", "10"];
-/**
- * Redis before them: of one priority each has its slice of 100 ms in turn, and the engine that starts beside two others would keep a
- * commit waiting for longer than a lease lasts.
- */
-const OWN_MACHINE_OF_REDIS = ["chrt", "--rr", "20"];
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
 
@@ -51,7 +45,12 @@ export class PairNode {
 
   start(): void {
     const { host, file } = this;
-    this.guardian = host.start("tandem", [...OWN_MACHINE, process.execPath, main, "run", "-c", file]);
+    this.guardian = host.start("tandem", [process.execPath, main, "run", "-c", file]);
+  }
+
+  /** It is in full service; what its guardian starts anew, busy with compiling for a second, gets none of these cores. */
+  settle(): void {
+    if (this.guardian !== null) giveOwnMachine(this.guardian.pid, { children: "shared" });
   }
 
   logs(): LogLine[] {
@@ -225,7 +224,18 @@ export class Pair implements Disposable {
   startRedisServer(port: number, ...more: string[]): Program {
     const { ip4 } = this.redisHost;
     return this.redisHost.start(`redis-${port}`, [
-      ...["redis-server", "--bind", ip4, "--port", `${port}`, "--save", "", "--protected-mode", "no"],
+      ...[
+        ...PEER_MACHINE,
+        "redis-server",
+        "--bind",
+        ip4,
+        "--port",
+        `${port}`,
+        "--save",
+        "",
+        "--protected-mode",
+        "no",
+      ],
       ...["--dir", this.lab.directory, ...more],
     ]);
   }
@@ -241,7 +251,7 @@ export class Pair implements Disposable {
         `sentinel failover-timeout ${master} 3000`,
       ];
       writeFileSync(file, `bind ${ip4}\nport ${port}\nprotected-mode no\n${lines.join("\n")}\n`);
-      this.redisHost.start(`sentinel-${port}`, [...OWN_MACHINE_OF_REDIS, "redis-server", file, "--sentinel"]);
+      this.redisHost.start(`sentinel-${port}`, [...PEER_MACHINE, "redis-server", file, "--sentinel"]);
     }
     return ports.map((port) => `${ip4}:${port}`);
   }
@@ -303,6 +313,7 @@ export class Pair implements Disposable {
     this.b.start();
     await this.b.untilRole("standby");
     await this.untilReady(this.b);
+    this.a.settle();
   }
 
   node(name: NodeName): PairNode {
@@ -330,6 +341,7 @@ export class Pair implements Disposable {
       },
       () => node.guardian?.output().slice(-6_000) ?? "",
     );
+    node.settle();
     await delay(300);
   }
 

@@ -11,6 +11,7 @@ import { configFingerprint } from "../../cluster/fingerprint.ts";
 import { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
 import { serveUntilOf } from "../../cluster/lease.ts";
 import { ProbeSigner } from "../../cluster/probe-token.ts";
+import { RelayCodec } from "../../cluster/relay-codec.ts";
 import type { ClusterConfig, Config } from "../../config/config.ts";
 import type { RedisConfig } from "../../config/redis-config.ts";
 import { type GuardianLink, openGuardianLink } from "../../guardian/engine-link.ts";
@@ -91,7 +92,7 @@ export class ClusterProcess {
     this.engine = this.#engineOf(signer);
     this.#intake = new Intake({
       mayServe: () => this.edges.node.mayServe(),
-      receive: (raw, flow) => this.engine.engine.proxy.receive(raw, flow),
+      receive: (raw, flow) => this.engine.engine.receive(raw, flow),
       overdue: () => this.edges.node.feed({ kind: "tick" }),
     });
     this.address = this.#addressOf(cluster);
@@ -145,7 +146,6 @@ export class ClusterProcess {
       node: this.#config.node,
       witnesses: cluster.witnesses,
       events: {
-        mayServe: () => this.edges.node.mayServe(),
         mayHold: () => this.#mayHold(),
         onHolds: (holds) => this.edges.report(holds),
         onFront: (health, reason) => {
@@ -179,6 +179,7 @@ export class ClusterProcess {
         log: this.#log,
         clock: this.#clock,
         codec: new HeartbeatCodec({ cluster: cluster.name, node, secrets }),
+        relayCodec: new RelayCodec({ cluster: cluster.name, node, secrets }),
         pathConfigs: cluster.paths,
         lease: this.#lease,
         address: this.address,
@@ -286,6 +287,7 @@ export class ClusterProcess {
     this.#log.info({ reason }, "ending");
     this.edges.node.stop(); // it decides nothing any more
     await this.edges.sayGoodbye();
+    await this.edges.untilRelayed();
     await this.#close();
     this.#end();
   }

@@ -185,11 +185,21 @@ describe("a takeover", () => {
     assert.equal(bench.state.role, "stepping-down");
   });
 
-  test("announces with the address, arms the calls and verifies when it serves", () => {
-    const bench = active();
+  test("arms the calls and verifies when it serves", () => {
+    const kinds = active().kinds();
+    assert.ok(kinds.indexOf("arm-calls") < kinds.indexOf("verify"), kinds.join());
+  });
+
+  test("announces once, as soon as address and sockets are there, and waits for nothing else", () => {
+    const bench = takingOver();
+    bench.taken();
+    bench.feed({ kind: "address", present: true, failed: false });
+    assert.equal(bench.kinds().includes("announce"), false);
+    bench.feed({ kind: "step-done", step: "sockets", ok: true });
+    assert.equal(bench.kinds().includes("announce"), true);
+    bench.feed({ kind: "step-done", step: "journal", ok: true });
     const kinds = bench.kinds();
-    assert.ok(kinds.indexOf("announce") < kinds.indexOf("arm-calls"), kinds.join());
-    assert.ok(kinds.includes("verify"));
+    assert.deepEqual([kinds.includes("arm-calls"), kinds.includes("announce")], [true, false]);
   });
 
   test("that can't have its address steps down, tells the others, and leaves them time", () => {
@@ -415,6 +425,29 @@ describe("a node that is not ready says why", () => {
     assert.equal(bench.kinds().includes("lease"), false);
     bench.feed({ kind: "operator", command: { kind: "switchover", to: null, force: true } });
     assert.equal(bench.state.takeover?.phase, "acquiring");
+  });
+});
+
+describe("a hand-over", () => {
+  test("relays from its sockets what comes late: they are not closed at once", () => {
+    const bench = active();
+    bench.heartbeat({ epochSeen: 6, applied: 7 });
+    bench.taken();
+    bench.feed({ kind: "operator", command: { kind: "switchover", to: "edge-a", force: true } });
+    bench.hear({ kind: "accept", epoch: 6 });
+    bench.feed({ kind: "flushed", ok: true, lastEntry: 7 });
+    bench.feed({ kind: "tick" });
+    const handOver = bench.taken().findLast((effect) => effect.kind === "lease");
+    assert.ok(handOver?.kind === "lease");
+    bench.reply(handOver.operation, "granted", { ...HELD, epoch: 7, counter: 9 });
+    bench.feed({ kind: "address", present: false, failed: false });
+    const effects = bench.taken();
+    assert.deepEqual(
+      effects.find(({ kind }) => kind === "relay"),
+      { kind: "relay", to: "edge-a", forMs: 1_000 },
+    );
+    const kinds = effects.map(({ kind }) => kind);
+    assert.deepEqual([kinds.includes("close-sockets"), kinds.includes("follow-journal")], [false, true]);
   });
 });
 
