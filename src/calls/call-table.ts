@@ -198,10 +198,13 @@ export class CallTable {
   seen(key: string, request: SeenRequest): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
-    this.changed(call);
+    const { callerCseq, calleeCseq } = call;
     if (call.isAnswered) call.unseenAt = Number.POSITIVE_INFINITY;
     if (request.byCaller) call.callerCseq = Math.max(call.callerCseq, request.cseq);
     else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
+    // The ACK of the INVITE and whatever is sent again tell nothing new.
+    const isNews = call.callerCseq !== callerCseq || call.calleeCseq !== calleeCseq || request.bye;
+    if (isNews) this.changed(call);
     // A call that was forked may be answered twice: the caller ends one of the dialogs, and not the call (§13.2.2.4).
     if (!request.bye || !isOfDialog(call, request.calleeTag)) return;
     if (!call.isAnswered) call.earlyByeTag = copied(request.calleeTag);

@@ -17,6 +17,11 @@ export const FLOATING_IP = "10.77.0.200";
 const FLOATING_IP6 = "fd77:1::c8";
 /** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
 const OWN_MACHINE = ["chrt", "--rr", "10"];
+/**
+ * Redis before them: of one priority each has its slice of 100 ms in turn, and the engine that starts beside two others would keep a
+ * commit waiting for longer than a lease lasts.
+ */
+const OWN_MACHINE_OF_REDIS = ["chrt", "--rr", "20"];
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
 
@@ -93,6 +98,13 @@ export class PairNode {
     );
   }
 
+  /** Its guardian has started an engine anew, after the one that this was. */
+  async untilRestarted(former: number): Promise<void> {
+    await until(`${this.name} to have another engine`, ROLE_TIMEOUT_MS, () =>
+      this.engine === former ? null : true,
+    );
+  }
+
   /** The engine alone. */
   signalEngine(signal: NodeJS.Signals): void {
     process.kill(this.engine, signal);
@@ -160,6 +172,8 @@ export interface PairOptions {
   readonly family?: 4 | 6;
   /** What stands in `cluster.floatingIp`, in flow style; default: the kernel's driver. */
   readonly driver?: string;
+  /** What stands in `redis`, in flow style, by the address of its host; default: the one server at 6379. */
+  readonly redis?: (host: string) => string;
   /** Lines added to `cluster`, with their two blanks. */
   readonly cluster?: string;
 }
@@ -203,22 +217,33 @@ export class Pair implements Disposable {
   }
 
   startRedis(): Program {
-    this.redis = this.redisHost.start("redis", [
-      ...OWN_MACHINE,
-      ...[
-        "redis-server",
-        "--bind",
-        this.redisHost.ip4,
-        "--port",
-        "6379",
-        "--save",
-        "",
-        "--protected-mode",
-        "no",
-      ],
-      ...["--dir", this.lab.directory],
-    ]);
+    this.redis = this.startRedisServer(6_379);
     return this.redis;
+  }
+
+  /** @param more arguments, after its own */
+  startRedisServer(port: number, ...more: string[]): Program {
+    const { ip4 } = this.redisHost;
+    return this.redisHost.start(`redis-${port}`, [
+      ...["redis-server", "--bind", ip4, "--port", `${port}`, "--save", "", "--protected-mode", "no"],
+      ...["--dir", this.lab.directory, ...more],
+    ]);
+  }
+
+  /** Some Sentinels that watch the server at 6379. @returns their addresses */
+  startSentinels(ports: readonly number[], master: string): string[] {
+    const { ip4 } = this.redisHost;
+    for (const port of ports) {
+      const file = join(this.lab.directory, `sentinel-${port}.conf`);
+      const lines = [
+        `sentinel monitor ${master} ${ip4} 6379 2`,
+        `sentinel down-after-milliseconds ${master} 500`,
+        `sentinel failover-timeout ${master} 3000`,
+      ];
+      writeFileSync(file, `bind ${ip4}\nport ${port}\nprotected-mode no\n${lines.join("\n")}\n`);
+      this.redisHost.start(`sentinel-${port}`, [...OWN_MACHINE_OF_REDIS, "redis-server", file, "--sentinel"]);
+    }
+    return ports.map((port) => `${ip4}:${port}`);
   }
 
   redisAsk(...args: string[]): string {
@@ -320,6 +345,8 @@ export class Pair implements Disposable {
     const state = join(this.lab.directory, `state-${name}`);
     const { floatingIp, caller, pbx } = this;
     const sip = (host: Host): string => bracketed(this.addressOf(host));
+    const { ip4: redisAt } = this.redisHost;
+    const redis = this.#options.redis?.(redisAt) ?? `url: "redis://${redisAt}:6379"`;
     const placed = `address: ${floatingIp}/${isIPv6(floatingIp) ? 128 : 32}, interface: eth0`;
     return `node: ${name}
 listen: ["udp://${bracketed(floatingIp)}:5060", "tcp://${bracketed(floatingIp)}:5060"]
@@ -333,7 +360,7 @@ cluster:
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s
-${this.#options.cluster ?? ""}redis: { url: "redis://${this.redisHost.ip4}:6379" }
+${this.#options.cluster ?? ""}redis: { ${redis} }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }

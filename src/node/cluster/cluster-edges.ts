@@ -19,6 +19,7 @@ import type { History, HistoryEntry } from "./history.ts";
 import type { Intake } from "./intake.ts";
 import type { LeaseClient } from "./lease-client.ts";
 import type { Replica } from "./replica.ts";
+import { RoleHook } from "./role-hook.ts";
 
 /** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
 const VERIFY_TRIES_MAX = 3;
@@ -51,6 +52,7 @@ export interface ClusterParts {
 export class ClusterEdges implements ClusterPorts {
   readonly node: ClusterNode;
   readonly #parts: ClusterParts;
+  readonly #hook: RoleHook;
   #paths: HeartbeatPaths | null = null;
   #answer: { readonly ok: boolean; readonly reason: string } | null = null;
   #holds = false;
@@ -61,15 +63,14 @@ export class ClusterEdges implements ClusterPorts {
   constructor(start: NodeStart, parts: ClusterParts) {
     this.#parts = parts;
     this.node = new ClusterNode(start, this, parts.clock);
+    this.#hook = new RoleHook(parts.hook, start.settings.node, (role, { ok, reason }) => {
+      if (!ok) parts.log.warn({ role, reason }, "role.hook failed");
+    });
   }
 
   /** From now on heartbeats leave by these. */
   use(paths: HeartbeatPaths): void {
     this.#paths = paths;
-  }
-
-  get #name(): string {
-    return this.node.state.settings.node;
   }
 
   /** Calls were armed here, in this life. */
@@ -108,6 +109,7 @@ export class ClusterEdges implements ClusterPorts {
   async sayGoodbye(): Promise<void> {
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
+    this.#hook.flush();
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
   }
 
@@ -233,7 +235,7 @@ export class ClusterEdges implements ClusterPorts {
 
   fencePeer(node: string | null, done: (ok: boolean) => void): void {
     const { fence, log } = this.#parts;
-    const env = { TANDEM_NODE: this.#name, TANDEM_FENCE: node ?? "" };
+    const env = { TANDEM_NODE: this.node.state.settings.node, TANDEM_FENCE: node ?? "" };
     void runBounded([...fence, node ?? ""], env).then(({ ok, reason }) => {
       log.warn({ peer: node, ok, reason }, "fence.command");
       done(ok);
@@ -241,15 +243,9 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   hook(role: Role): void {
-    const { hook, log } = this.#parts;
     this.#status = role;
     this.report();
-    if (hook.length === 0) return;
-    void runBounded([...hook, role], { TANDEM_NODE: this.#name, TANDEM_ROLE: role }).then(
-      ({ ok, reason }) => {
-        if (!ok) log.warn({ role, reason }, "role.hook failed");
-      },
-    );
+    this.#hook.run(role);
   }
 
   record(record: HistoryRecord): void {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { pino } from "pino";
 import type { ClusterPort } from "../../admin/cluster-commands.ts";
 import { configFingerprint } from "../../cluster/fingerprint.ts";
@@ -35,6 +36,8 @@ const LOOK_MS = 100;
 /** A wall clock that moves by more against the monotonic one: the machine stood still, or somebody set it. */
 const CLOCK_JUMP_MS = 250;
 const BOOT_BYTES = 16;
+/** A disk that hangs must not keep a node from beginning anew. */
+const ACCOUNTS_MS_MAX = 2_000;
 /** Of records that this version writes. */
 const SCHEMA = 1;
 
@@ -291,6 +294,7 @@ export class ClusterProcess {
     if (this.#look !== null) clearInterval(this.#look);
     this.edges.closeSockets();
     await this.address.remove();
+    await this.#writeAccounts();
     this.#link?.close();
     this.#paths?.close();
     this.#lease.close();
@@ -299,5 +303,13 @@ export class ClusterProcess {
     this.engine.engine.overload.stop();
     this.#engineClock.stop();
     await this.address.close();
+  }
+
+  /** Accounts of calls that Redis knows of are written by who serves next; the others nobody else has. */
+  async #writeAccounts(): Promise<void> {
+    const { cdrs } = this.engine.engine;
+    if (cdrs === null || this.replica.journal.uncommitted === 0) return;
+    // Not by the engine's own clock, which stands still on a node that may not serve.
+    await Promise.race([cdrs.close(), delay(ACCOUNTS_MS_MAX, undefined, { ref: false })]);
   }
 }

@@ -41,7 +41,10 @@ class TableWorld {
     wall: () => 1_000_000 + this.now + this.clockSetBy,
     now: () => this.now,
     hangUp: (dialog) => this.hungUp.push(dialog),
+    changed: () => this.changes++,
   });
+  /** How often the journal was told. */
+  changes = 0;
 
   pass(ms: number): void {
     this.now += ms;
@@ -71,6 +74,24 @@ class TableWorld {
     assert.deepEqual([table.size, wheel.size, table.callsOn(A), table.callsOn(B)], [0, 0, 0, 0]);
   }
 }
+
+describe("the journal is told of a request inside the dialog", () => {
+  const rows = [
+    { name: "the ACK of the INVITE: nothing new", cseq: 7, bye: false, changes: 0 },
+    { name: "a request that comes again: nothing new", cseq: 6, bye: false, changes: 0 },
+    { name: "a higher CSeq", cseq: 8, bye: false, changes: 1 },
+    { name: "a BYE, whatever its CSeq", cseq: 7, bye: true, changes: 1 },
+  ];
+  for (const { name, cseq, bye, changes } of rows) {
+    test(name, () => {
+      const world = new TableWorld();
+      world.up();
+      world.changes = 0;
+      world.table.seen(KEY, { byCaller: true, calleeTag: "b1", cseq, bye, reason: "" });
+      assert.equal(world.changes, changes);
+    });
+  }
+});
 
 describe("the account of a call", () => {
   test("holds all that is known of it, times by the wall clock", () => {

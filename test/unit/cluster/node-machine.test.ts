@@ -219,6 +219,23 @@ describe("a takeover", () => {
     assert.deepEqual([bench.state.role, bench.state.takeover], ["standby", null]);
   });
 
+  test("whose lease is refused each time asks for it once a renewal's time, and not in each turn", () => {
+    const bench = new Bench();
+    bench.feed(inSync);
+    const former = { holder: "edge-b", boot: "boot-of-before", epoch: 6, counter: 0, ask: null };
+    let asked = 0;
+    for (const end = bench.now + 1_000; bench.now < end; bench.now += 5) {
+      bench.feed({ kind: "tick" });
+      for (const effect of bench.taken()) {
+        if (effect.kind === "probe") bench.feed({ kind: "probed", outcome: "refused", askedAt: bench.now });
+        if (effect.kind !== "lease") continue;
+        if (effect.operation.kind === "acquire") asked++;
+        bench.reply(effect.operation, effect.operation.kind === "acquire" ? "refused" : "granted", former);
+      }
+    }
+    assert.ok(asked > 1 && asked <= 11, `${asked} times in a second`);
+  });
+
   test("whose answer comes after its time to live is none: the node was frozen", () => {
     const bench = standby();
     bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });

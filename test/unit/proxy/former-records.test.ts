@@ -39,6 +39,13 @@ describe("from the records of the former version", () => {
     });
   }
 
+  for (const { name, before } of SWITCH_ROWS) {
+    test(`the form is still that one: ${name}`, () => {
+      const { world } = first(...before);
+      assert.deepEqual(new Map(world.stored().records), new Map(formerOf(name).records));
+    });
+  }
+
   test("the account of a call that ended unaccounted for is written", () => {
     const { world } = first(ringing, comes(200), time(10_000));
     const successor = second(world, formerOf("a call that ended, and whose account was not written"));
