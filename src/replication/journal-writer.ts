@@ -282,6 +282,11 @@ export class JournalWriter implements Journal, StoreWatcher {
         break;
       case "fenced":
         this.queue.failed();
+        // Raised while the commit was on its way: it was refused for our own former epoch.
+        if ((this.request?.epoch ?? 0) < this.epoch && outcome.epoch <= this.epoch) {
+          this.wakeBy(this.ports.clock.now());
+          break;
+        }
         this.role = "fenced";
         this.waiters.drop();
         this.say("degraded", null, `epoch ${outcome.epoch} of ${outcome.node} rules, ours is ${this.epoch}`);

@@ -288,7 +288,8 @@ export class ClusterEdges implements ClusterPorts {
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
     this.#parts.intake.hold();
-    this.#parts.replica.drain(done);
+    // A journal that can't be drained says so at once: too soon for the machine, which is in the middle of a step.
+    this.#parts.replica.drain((ok, lastEntry) => setImmediate(() => done(ok, lastEntry)));
   }
 
   resumeCalls(): void {
