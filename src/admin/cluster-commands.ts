@@ -38,6 +38,8 @@ export interface ClusterStatus {
     readonly reason: string;
     /** Of an active node: records that no commit has yet. */
     readonly uncommitted: number;
+    /** `redis.confirm`: messages that have left without their commit, since the start. */
+    readonly unconfirmed: number;
   };
   readonly peers: readonly PeerRow[];
   /** Heartbeats that were ignored, by reason. */

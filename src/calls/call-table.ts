@@ -141,9 +141,7 @@ export class CallTable {
     this.move(call, target, group);
     this.seized(target).tried++;
     this.changed(call);
-    const { attempts } = call;
-    if (attempts.length >= ATTEMPTS_KEPT_MAX) return;
-    call.attempts = [...attempts, { target, status: 0, reason: "", at: this.ports.wall(), ms: 0 }];
+    call.attemptBegan(target, this.ports.wall(), ATTEMPTS_KEPT_MAX);
   }
 
   /** What became of the attempt at a target. */
@@ -157,13 +155,7 @@ export class CallTable {
     const isAnswer = result.status >= 200 && result.status < 300;
     // Of a call that was forked before us another leg may have been tried last.
     if (isAnswer && !call.isAnswered && call.target !== target) this.move(call, target, group);
-    const { attempts } = call;
-    const index = attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
-    const attempt = attempts[index];
-    if (attempt === undefined) return;
-    const ended = { ...attempt, ...result, ms: Math.max(1, this.ports.wall() - attempt.at) };
-    call.attempts = attempts.with(index, ended);
-    this.changed(call);
+    if (call.attemptEnded(target, result, this.ports.wall())) this.changed(call);
   }
 
   rang(key: string): void {
@@ -180,12 +172,17 @@ export class CallTable {
     call.answeredAt = this.ports.wall();
     this.seized(call.target).answered++;
     call.upSince = now;
-    // An early dialog was ended, and another one has answered.
-    if (call.hungUpBy !== null && !isOfDialog(call, call.earlyByeTag)) {
+    call.endsAt = now + this.maxDurationMs;
+    // A BYE has ended this dialog while it was early (§15): nothing would tell of its end again.
+    if (call.hungUpBy !== null && isOfDialog(call, call.earlyByeTag)) {
+      this.finish(call, call.hungUpBy, 200);
+      return;
+    }
+    // Or another early dialog, and this one has answered.
+    if (call.hungUpBy !== null) {
       call.hungUpBy = null;
       call.reason = "";
     }
-    call.endsAt = now + this.maxDurationMs;
     this.beginSession(call, facts.sessionSeconds, now);
   }
 
@@ -201,10 +198,13 @@ export class CallTable {
   seen(key: string, request: SeenRequest): void {
     const call = this.calls.get(key);
     if (call === undefined) return;
-    this.changed(call);
+    const { callerCseq, calleeCseq } = call;
     if (call.isAnswered) call.unseenAt = Number.POSITIVE_INFINITY;
     if (request.byCaller) call.callerCseq = Math.max(call.callerCseq, request.cseq);
     else call.calleeCseq = Math.max(call.calleeCseq, request.cseq);
+    // The ACK of the INVITE and whatever is sent again tell nothing new.
+    const isNews = call.callerCseq !== callerCseq || call.calleeCseq !== calleeCseq || request.bye;
+    if (isNews) this.changed(call);
     // A call that was forked may be answered twice: the caller ends one of the dialogs, and not the call (§13.2.2.4).
     if (!request.bye || !isOfDialog(call, request.calleeTag)) return;
     if (!call.isAnswered) call.earlyByeTag = copied(request.calleeTag);

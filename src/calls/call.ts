@@ -80,8 +80,14 @@ export class Call implements Timed {
   /** Id of the target that has it now; "" before the first is tried. */
   target = "";
   targetGroup = "";
-  /** Fields of the attempts behind each other. */
-  private attemptLines = "";
+  /** Fields of the attempts before the last behind each other; "" for nearly all calls, which make one. */
+  private earlierAttempts = "";
+  /** Of the last attempt; "": none was made. */
+  private lastTarget = "";
+  private lastStatus = 0;
+  private lastReason = "";
+  private lastAfter = 0;
+  private lastMs = 0;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   private rangAfter: number | null = null;
@@ -125,20 +131,59 @@ export class Call implements Timed {
     return this.answer !== "";
   }
 
+  /** In their order. One that still runs has `ms` 0. */
   get attempts(): readonly CdrAttempt[] {
-    return attemptsIn(this.attemptLines);
+    const last = this.lastAttempt;
+    if (last === null) return [];
+    return this.earlierAttempts === "" ? [last] : [...attemptsIn(this.earlierAttempts), last];
   }
 
   set attempts(attempts: readonly CdrAttempt[]) {
-    this.attemptLines = joined(
-      attempts.flatMap(({ target, status, reason, at, ms }) => [
-        target,
-        `${status}`,
-        reason,
-        `${at}`,
-        `${ms}`,
-      ]),
-    );
+    this.earlierAttempts = attempts.length < 2 ? "" : attemptLines(attempts.slice(0, -1));
+    const last = attempts.at(-1);
+    this.lastTarget = last?.target ?? "";
+    this.lastStatus = last?.status ?? 0;
+    this.lastReason = last?.reason ?? "";
+    this.lastAfter = last === undefined ? 0 : last.at - this.startedAt;
+    this.lastMs = last?.ms ?? 0;
+  }
+
+  private get lastAttempt(): CdrAttempt | null {
+    if (this.lastTarget === "") return null;
+    const { lastTarget: target, lastStatus: status, lastReason: reason, lastMs: ms } = this;
+    return { target, status, reason, at: this.startedAt + this.lastAfter, ms };
+  }
+
+  /** One more attempt. @param at milliseconds since the epoch; @param max attempts that are kept */
+  attemptBegan(target: string, at: number, max: number): void {
+    const last = this.lastAttempt;
+    if (last !== null) {
+      const attempts = this.attempts;
+      if (attempts.length >= max) return;
+      this.earlierAttempts = attemptLines(attempts);
+    }
+    this.lastTarget = target;
+    this.lastStatus = 0;
+    this.lastReason = "";
+    this.lastAfter = at - this.startedAt;
+    this.lastMs = 0;
+  }
+
+  /** The attempt at a target that runs has ended. @param at milliseconds since the epoch. @returns false where none runs */
+  attemptEnded(target: string, result: { status: number; reason: string }, at: number): boolean {
+    if (this.lastTarget === target && this.lastMs === 0) {
+      this.lastStatus = result.status;
+      this.lastReason = result.reason;
+      this.lastMs = Math.max(1, at - this.startedAt - this.lastAfter);
+      return true;
+    }
+    if (this.earlierAttempts === "") return false;
+    const { attempts } = this;
+    const index = attempts.findLastIndex((attempt) => attempt.target === target && attempt.ms === 0);
+    const attempt = attempts[index];
+    if (attempt === undefined) return false;
+    this.attempts = attempts.with(index, { ...attempt, ...result, ms: Math.max(1, at - attempt.at) });
+    return true;
   }
 
   /** Milliseconds since the epoch; 0: not yet. */
@@ -202,6 +247,12 @@ export class Call implements Timed {
 
 function wholeOrNever(at: number): number | null {
   return at === Number.POSITIVE_INFINITY ? null : Math.ceil(at);
+}
+
+function attemptLines(attempts: readonly CdrAttempt[]): string {
+  return joined(
+    attempts.flatMap(({ target, status, reason, at, ms }) => [target, `${status}`, reason, `${at}`, `${ms}`]),
+  );
 }
 
 function attemptsIn(lines: string): CdrAttempt[] {

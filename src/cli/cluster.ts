@@ -55,6 +55,9 @@ function statusText(status: ClusterStatus): string {
     `  ready: ${status.notReady ?? "yes"}`,
     `  floating IP: ${status.hasAddress ? "here" : "not here"}; its network: ${status.front}; Redis: ${status.redis}`,
     `  records: ${journal.records}, ${journal.lagMs} ms behind, ${journal.uncommitted} not yet committed; ${journal.reason}`,
+    ...(journal.unconfirmed === 0
+      ? []
+      : [`  redis.confirm: ${journal.unconfirmed} messages have left without their commit`]),
     ...(status.decision === null ? [] : [`  last decision: ${status.decision}`]),
   ];
   const rows = peers.map((peer) => [

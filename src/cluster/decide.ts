@@ -29,6 +29,7 @@ export type Row =
   | "lost, no Redis, cut off"
   | "without Redis: hold"
   | "foreign owner"
+  | "own network down"
   | "idle owner"
   | "boot wait"
   | "probe";
@@ -281,6 +282,12 @@ function ownerOf(e: Evidence): Decision | null {
       return because(WAIT, "idle owner", "a node that does not serve still has the floating IP");
     case "foreign":
       return because(ALARM, "foreign owner", "somebody who is none of this cluster has the floating IP");
+    case "unasked":
+      return because(
+        ALARM,
+        "own network down",
+        "the network of the floating IP is down on this node: it can't know who serves, and could not serve",
+      );
     default:
       return null;
   }

@@ -16,6 +16,8 @@ export type ProbeOutcome =
   | "arp-silent"
   /** The address is there and says nothing: frozen. */
   | "sip-silent"
+  /** This node's own network is down: nobody was asked, and silence means nothing. */
+  | "unasked"
   /** Answered without our signature. */
   | "foreign";
 

@@ -17,7 +17,7 @@ import type {
 import { newPeer } from "./peer-view.ts";
 import { notReady } from "./readiness.ts";
 import { record, sendToAll } from "./reporting.ts";
-import { serveUntil } from "./serve-rule.ts";
+import { mayServeAlone, serveUntil } from "./serve-rule.ts";
 import {
   answeredHolder,
   conflictLookedFor,
@@ -72,6 +72,7 @@ function newHealth(now: number): OwnHealth {
     front: "ok",
     frontSince: now,
     witnessAt: NEVER,
+    aloneAt: NEVER,
     applied: 0,
     lagMs: 0,
     inSync: false,
@@ -116,6 +117,7 @@ export function newNode(start: NodeStart, now: number): NodeState {
     preferredSince: FOREVER,
     maintenance: false,
     maintenanceNext: false,
+    leaving: "no",
     forcedUntil: NEVER,
     notBefore: NEVER,
     fence: "none",
@@ -143,6 +145,7 @@ export function step(state: NodeState, event: NodeEvent, now: number): [NodeStat
   stepDownTick(t);
   takeoverTick(t);
   switchoverTick(t);
+  leave(t);
   failBack(t);
   lookForConflict(t);
   consider(t);
@@ -208,7 +211,7 @@ function take(t: Turn, event: NodeEvent): void {
       jumped(t);
       break;
     case "leave":
-      leave(t);
+      if (s.leaving === "no") s.leaving = "asked";
       break;
     case "fenced-peer":
       s.fence = event.ok ? "done" : "failed";
@@ -227,7 +230,7 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
   const { reply } = event;
   if (reply.outcome !== "error") {
     const former = s.lease.observation?.reading.source;
-    const moved = ownsEpoch(s) && former !== undefined && former !== reply.reading.source;
+    const moved = ownsEpoch(s) && s.byRedis && former !== undefined && former !== reply.reading.source;
     s.lease = { ...s.lease, okAt: now };
     // Another master, or another life of it: what it was told last may be missing there.
     if (moved) out.push({ kind: "journal-again", epoch: s.epoch });
@@ -267,6 +270,12 @@ type Observed = Exclude<
   }
 >;
 
+function witnessed({ s, now }: Turn, askedAt: number): void {
+  const witnessAt = Math.max(s.own.witnessAt, askedAt);
+  const aloneAt = mayServeAlone(serveEvidence(s, now), s.settings) ? witnessAt : s.own.aloneAt;
+  s.own = { ...s.own, witnessAt, aloneAt };
+}
+
 function observeOwn(t: Turn, event: Observed): void {
   const { s, now } = t;
   switch (event.kind) {
@@ -274,7 +283,7 @@ function observeOwn(t: Turn, event: Observed): void {
       s.probe = { askedAt: event.askedAt, outcome: event.outcome, at: now };
       break;
     case "witness":
-      s.own = { ...s.own, witnessAt: Math.max(s.own.witnessAt, event.askedAt) };
+      witnessed(t, event.askedAt);
       break;
     case "front":
       frontChanged(t, event.health);

@@ -66,6 +66,8 @@ export interface OwnHealth {
   readonly frontSince: number;
   /** When the witness that answered last was asked; -Infinity: never. */
   readonly witnessAt: number;
+  /** The same, of the last one that came while this node might serve alone. */
+  readonly aloneAt: number;
   readonly applied: number;
   readonly lagMs: number;
   readonly inSync: boolean;
@@ -132,6 +134,8 @@ export interface NodeFields {
   maintenance: boolean;
   /** After this switchover or step-down the node goes to maintenance. */
   maintenanceNext: boolean;
+  /** The process is to end: as soon as it serves it hands over, and steps down where that failed. */
+  leaving: "no" | "asked" | "offered";
   /** Readiness is not asked for until then. */
   forcedUntil: number;
   /** A takeover that failed is not tried again before. */

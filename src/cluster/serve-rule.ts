@@ -21,6 +21,8 @@ export interface ServeEvidence {
   readonly standbys: readonly StandbyWord[];
   /** When a witness that answered was asked; -Infinity: never. */
   readonly witnessAt: number;
+  /** The same, of the last one that came while this node might serve alone. */
+  readonly aloneAt: number;
   readonly front: Health;
   /** This epoch was taken without Redis, when the floating IP and the peer were silent. */
   readonly tookAlone: boolean;
@@ -61,7 +63,9 @@ function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
   if (needed.length > 0)
     rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
   if ((e.redis === "lost" || e.tookAlone) && settings.nodes.length > 2) rights.push(byMajority(e, settings));
-  if (mayServeAlone(e, settings)) rights.push({ sentAt: e.witnessAt, basis: "alone" });
+  // What was earned lasts: a peer that is back must have time to hear that this node serves.
+  if (e.front === "ok")
+    rights.push({ sentAt: mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt, basis: "alone" });
   return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
 }
 
@@ -73,7 +77,7 @@ function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {
   return { sentAt: echoes[majority(settings) - 2] ?? Number.NEGATIVE_INFINITY, basis: "majority" };
 }
 
-function mayServeAlone(e: ServeEvidence, settings: ClusterSettings): boolean {
+export function mayServeAlone(e: ServeEvidence, settings: ClusterSettings): boolean {
   if ((e.redis === "ok" && !e.tookAlone) || settings.nodes.length > 2 || e.front === "lost") return false;
   return e.standbys.every(
     ({ alive, redis, leftCleanly }) => leftCleanly || (!alive && (redis === "lost" || e.tookAlone)),

@@ -182,6 +182,7 @@ export function serveEvidence(s: NodeState, now: number): ServeEvidence {
       leftCleanly: view.leftCleanly,
     })),
     witnessAt: s.own.witnessAt,
+    aloneAt: s.own.aloneAt,
     front: s.own.front,
     tookAlone: !s.byRedis,
     higherEpoch: higherEpoch(s, now),

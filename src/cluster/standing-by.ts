@@ -88,7 +88,9 @@ function note(t: Turn, decision: Decision): void {
 /** Keeps the answer of the floating IP fresh while it matters. */
 function askAgain(t: Turn, seen: Evidence, decision: Decision): void {
   const { s, now, out } = t;
-  if (seen.active.kind === "alive" || seen.active.kind === "resigned") return;
+  if (seen.active.kind === "alive") return;
+  // A resignation needs no probe; but without Redis one that was made before must be of this moment.
+  if (seen.active.kind === "resigned" && seen.redis === "ok") return;
   if (decision.action !== "probe" && s.probe === null) return;
   const { probe } = s;
   const due =

@@ -81,10 +81,15 @@ export function offerSwitchover(
   return null;
 }
 
-/** The process ends: what is up goes to a node that is ready, or is left in order. */
+/** The process ends: what is up goes to a node that is ready, or is left in order. What is under way comes to its end first. */
 export function leave(t: Turn): void {
-  if (t.s.role !== "active" || t.s.switchover !== null) return;
-  const fault = offerSwitchover(t, { to: null, force: false, cause: "operator" });
+  const { s } = t;
+  if (s.leaving === "no" || s.role !== "active" || s.switchover !== null) return;
+  const isSecond = s.leaving === "offered";
+  s.leaving = "offered";
+  const fault = isSecond
+    ? "the switchover failed"
+    : offerSwitchover(t, { to: null, force: false, cause: "operator" });
   if (fault !== null)
     stepDown(t, {
       successor: null,

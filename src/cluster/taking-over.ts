@@ -75,6 +75,8 @@ export function acquired(t: Turn, reply: Extract<NodeEvent, { kind: "lease" }>):
     begin(t, { epoch, byRedis: true, reason, sentAt: reply.sentAt, released: true, since: takeover.since });
     return;
   }
+  // A record that compares unequal each time must not be asked for in each turn.
+  s.notBefore = Math.max(s.notBefore, now + s.settings.leaseRenewMs);
   const why = reply.reply.outcome === "error" ? reply.reply.message : "somebody was faster";
   record(t, "takeover", { reason: `the lease was not granted (${inTime ? why : "too late"})` });
 }
@@ -102,6 +104,8 @@ function begin(t: Turn, start: Start): void {
   s.conflicts = 0;
   s.nextConflictAt = now;
   s.askedBy = null;
+  // A resignation in favour of this epoch is used up: a Redis that is back old may grant the epoch again, to the node that resigned.
+  s.peers = s.peers.map((view) => (view.resignation === null ? view : { ...view, resignation: null }));
   s.serving = false;
   s.fence = "none";
   s.takeover = {

@@ -136,7 +136,7 @@ export class Front {
     const begun = performance.now();
     const wire = this.#wires.get(address.family === 4 ? "arp" : "neighbour");
     if (wire?.running !== true) return { kind: "unknown", reason: "socat is not running" };
-    if (!this.#watch.carrier) return { kind: "unknown", reason: "the interface has no carrier" };
+    if (!this.#watch.carrier) return { kind: "cut-off", reason: "the interface has no carrier" };
     return await new Promise((resolve) => {
       const timers = ASK_AFTER_MS.map((after) => setTimeout(() => this.#ask(address), after));
       const end = (holder: Holder): void => {

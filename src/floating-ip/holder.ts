@@ -4,7 +4,9 @@
 export type Holder =
   | { readonly kind: "answered"; readonly hardware: string; readonly tookMs: number }
   | { readonly kind: "unanswered"; readonly tookMs: number }
-  /** It could not be asked: no helper process, or no carrier. Never to be taken for silence. */
+  /** The interface has no carrier. */
+  | { readonly kind: "cut-off"; readonly reason: string }
+  /** It could not be asked for another reason, such as no helper process. Never to be taken for silence. */
   | { readonly kind: "unknown"; readonly reason: string };
 
 /**

@@ -100,7 +100,7 @@ export const RANK = {
   usable: 0,
   /** Fewer than `fall` failures: behind those without any, but not out. */
   failing: 1,
-  /** Not for calls, unless nothing better is left (`allDown`). */
+  /** Not for calls, unless nothing better is left (panic). */
   recovering: 2,
   down: 3,
   /** The operator's word: no new calls, not even when all others are down. */
@@ -155,15 +155,6 @@ export function deadline({ probeAt, awaitedUntil, releaseAt }: TargetHealth): nu
 /** One of `RANK`. */
 export function rankOf({ operator, observed }: TargetHealth): number {
   return operator === "enabled" ? RANK_OF[observed] : RANK.closed;
-}
-
-/**
- * Panic: is there nobody in service, but somebody who is down or recovering? Then those are tried, in the order of their
- * ranks, rather than that calls are refused on the word of a probe.
- * @param ranks of the targets of a group
- */
-export function allDown(ranks: readonly number[]): boolean {
-  return ranks.some((rank) => rank < RANK.closed) && ranks.every((rank) => rank > RANK.failing);
 }
 
 /** The share of its weight that a target begins with when it comes back. */

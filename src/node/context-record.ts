@@ -9,12 +9,26 @@ import type { OwnRequest } from "../proxy/own-request.ts";
 import type { StoredOwn } from "../proxy/own-requests.ts";
 import type { Branch, FinalResponse, Hop, ResponseContext } from "../proxy/response-context.ts";
 import type { StoredContext } from "../proxy/restoring.ts";
-import { type RecordFault, type RecordFields, readRecord, writeRecord } from "../replication/record-text.ts";
+import {
+  flagField,
+  leftField,
+  numberField,
+  type RecordFault,
+  type RecordFields,
+  readRecord,
+  textField,
+  writeRecord,
+} from "../replication/record-text.ts";
 import type { FailoverPolicy, Target } from "../routing/target.ts";
-import type { InviteClientState } from "../sip/transaction/invite-client.ts";
-import type { InviteServerState } from "../sip/transaction/invite-server.ts";
-import type { NonInviteClientState } from "../sip/transaction/non-invite-client.ts";
 import type { Flow } from "../transport/flow.ts";
+import {
+  clientState,
+  clientText,
+  nonInviteState,
+  nonInviteText,
+  serverState,
+  serverText,
+} from "./machine-text.ts";
 
 const VERSION = 1;
 const OWN_VERSION = 1;
@@ -27,43 +41,53 @@ export const CALL_KEY_FIELD = 4;
 
 /** @param now monotonic milliseconds */
 export function contextRecord(context: ResponseContext, now: number): string {
-  const { best, routes } = context;
-  const mayHunt = context.request !== "" && context.finalSent === 0;
+  const { best, routes, scope } = context;
+  return (
+    `${VERSION};` +
+    textField(context.request) +
+    textField(context.topVia) +
+    textField(scope.nextVia) +
+    textField(context.loop) +
+    textField(context.callKey) +
+    textField(context.group) +
+    flagField(context.emergency) +
+    flagField(context.inDialog) +
+    textField(placeText(context.reply)) +
+    textField(placeText(context.ingress)) +
+    flagField(routes !== null) +
+    textField(routes ?? "") +
+    textField(serverText(context.invite, now)) +
+    textField(context.lastResponse) +
+    numberField(context.attempts) +
+    numberField(context.breadthLeft) +
+    flagField(context.cancelled) +
+    textField(context.cancelReason) +
+    textField(context.strayAnswer) +
+    leftField(context.setupEndsAt, now) +
+    numberField(context.finalSent) +
+    (best === null ? "0:0:0:" : numberField(best.status) + textField(best.text) + textField(best.reason)) +
+    textField(writeRecord(PART, context.challenges)) +
+    textField(hopsText(context)) +
+    textField(branchesText(context, now))
+  );
+}
+
+function hopsText({ request, finalSent, hops, nextHop, attempts }: ResponseContext): string {
+  let text = `${PART};`;
+  if (request === "" || finalSent !== 0) return text;
   // No call makes more attempts than these, however many targets its rule has.
-  const last = Math.min(context.hops.length, context.nextHop + ATTEMPTS_MAX - context.attempts);
-  const hops = mayHunt ? context.hops.slice(context.nextHop, last) : [];
-  return writeRecord(VERSION, [
-    context.request,
-    context.topVia,
-    context.scope.nextVia,
-    context.loop,
-    context.callKey,
-    context.group,
-    context.emergency,
-    context.inDialog,
-    placeText(context.reply),
-    placeText(context.ingress),
-    routes !== null,
-    routes ?? "",
-    serverText(context.invite, now),
-    context.lastResponse,
-    context.attempts,
-    context.breadthLeft,
-    context.cancelled,
-    context.cancelReason,
-    context.strayAnswer,
-    left(context.setupEndsAt, now),
-    context.finalSent,
-    best?.status ?? "",
-    best?.text ?? "",
-    best?.reason ?? "",
-    writeRecord(PART, context.challenges),
-    writeRecord(PART, hops.map(hopText)),
-    writeRecord(
-      PART,
-      context.branches.map((branch) => branchText(branch, context.request === "", now)),
-    ),
-  ]);
+  const end = Math.min(hops.length, nextHop + ATTEMPTS_MAX - attempts);
+  for (let at = nextHop; at < end; at++) {
+    const hop = hops[at];
+    if (hop !== undefined) text += textField(hopText(hop));
+  }
+  return text;
+}
+
+function branchesText({ branches, request }: ResponseContext, now: number): string {
+  let text = `${PART};`;
+  for (const branch of branches) text += textField(branchText(branch, request === "", now));
+  return text;
 }
 
 /** What reading needs from the node that goes on. */
@@ -156,11 +180,6 @@ function partsOf(text: string): RecordFields[] {
   });
 }
 
-/** Time left of a deadline, in whole milliseconds; one that never comes is written as nothing. */
-function left(at: number, now: number): number {
-  return Math.round(at - now);
-}
-
 function placeText({
   transport,
   listener,
@@ -209,12 +228,16 @@ function policyOf(text: string): FailoverPolicy {
   };
 }
 
-function hopFields({ flow, target, policy, uriText, mayUseTcp }: Hop): (string | boolean)[] {
-  return [placeText(flow), target?.group ?? "", target?.id ?? "", policyText(policy), uriText, mayUseTcp];
-}
-
-function hopText(hop: Hop): string {
-  return writeRecord(PART, hopFields(hop));
+function hopText({ flow, target, policy, uriText, mayUseTcp }: Hop): string {
+  return (
+    `${PART};` +
+    textField(placeText(flow)) +
+    textField(target?.group ?? "") +
+    textField(target?.id ?? "") +
+    textField(policyText(policy)) +
+    textField(uriText) +
+    flagField(mayUseTcp)
+  );
 }
 
 function hopOf(record: RecordFields, reading: ContextReading): Hop | null {
@@ -231,27 +254,27 @@ function hopOf(record: RecordFields, reading: ContextReading): Hop | null {
   };
 }
 
-/** @param isReleased the request is forgotten, so that nothing can be made of it again */
+/** The fields of its hop, and its own behind them. @param isReleased the request is forgotten: nothing can be made of it again */
 function branchText(branch: Branch, isReleased: boolean, now: number): string {
   const { cancel } = branch;
-  return writeRecord(PART, [
-    ...hopFields(branch.hop),
-    branch.id,
-    isReleased ? branch.request : "",
-    clientText(branch.invite, now),
-    branch.wanted,
-    branch.provisional,
-    branch.final,
-    left(branch.noAnswerAt, now),
-    left(branch.noProgressAt, now),
-    left(branch.timerC, now),
-    branch.cancelWanted,
-    cancel?.request ?? "",
-    cancel === null ? "" : nonInviteText(cancel.state, now),
-    left(branch.cancelledBy, now),
-    branch.ack,
-    branch.breadth,
-  ]);
+  return (
+    hopText(branch.hop) +
+    textField(branch.id) +
+    textField(isReleased ? branch.request : "") +
+    textField(clientText(branch.invite, now)) +
+    flagField(branch.wanted) +
+    numberField(branch.provisional) +
+    numberField(branch.final) +
+    leftField(branch.noAnswerAt, now) +
+    leftField(branch.noProgressAt, now) +
+    leftField(branch.timerC, now) +
+    flagField(branch.cancelWanted) +
+    textField(cancel?.request ?? "") +
+    textField(cancel === null ? "" : nonInviteText(cancel.state, now)) +
+    leftField(branch.cancelledBy, now) +
+    textField(branch.ack) +
+    numberField(branch.breadth)
+  );
 }
 
 function branchOf(record: RecordFields, reading: ContextReading): Branch | null {
@@ -279,109 +302,4 @@ function branchOf(record: RecordFields, reading: ContextReading): Branch | null 
     ack: record.text(19),
     breadth: record.number(20, 1),
   };
-}
-
-function serverText(state: InviteServerState | null, now: number): string {
-  switch (state?.kind) {
-    case "completed":
-      return `completed ${times([state.timerG - now, state.intervalG, state.timerH - now])}`;
-    case "confirmed":
-      return `confirmed ${times([state.timerI - now])}`;
-    case "accepted":
-      return `accepted ${times([state.timerL - now])}`;
-    default:
-      return state?.kind ?? "";
-  }
-}
-
-function serverState(text: string, since: number): InviteServerState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
-  switch (kind) {
-    case "proceeding":
-    case "terminated":
-      return { kind };
-    case "completed":
-      return { kind, timerG: since + (first ?? NEVER), intervalG: second ?? 0, timerH: since + (third ?? 0) };
-    case "confirmed":
-      return { kind, timerI: since + (first ?? 0) };
-    case "accepted":
-      return { kind, timerL: since + (first ?? 0) };
-    default:
-      return null;
-  }
-}
-
-function clientText(state: InviteClientState | null, now: number): string {
-  switch (state?.kind) {
-    case "calling":
-      return `calling ${times([state.timerA - now, state.intervalA, state.timerB - now])}`;
-    case "completed":
-      return `completed ${times([state.timerD - now])}`;
-    case "accepted":
-      return `accepted ${times([state.timerM - now])}`;
-    default:
-      return state?.kind ?? "";
-  }
-}
-
-function clientState(text: string, since: number): InviteClientState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
-  switch (kind) {
-    case "proceeding":
-    case "terminated":
-      return { kind };
-    case "calling":
-      return { kind, timerA: since + (first ?? NEVER), intervalA: second ?? 0, timerB: since + (third ?? 0) };
-    case "completed":
-      return { kind, timerD: since + (first ?? 0) };
-    case "accepted":
-      return { kind, timerM: since + (first ?? 0) };
-    default:
-      return null;
-  }
-}
-
-function nonInviteText(state: NonInviteClientState, now: number): string {
-  switch (state.kind) {
-    case "trying":
-    case "proceeding":
-      return `${state.kind} ${times([state.timerE - now, state.intervalE, state.timerF - now])}`;
-    case "completed":
-      return `completed ${times([state.timerK - now])}`;
-    case "terminated":
-      return state.kind;
-  }
-}
-
-function nonInviteState(text: string, since: number): NonInviteClientState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
-  switch (kind) {
-    case "trying":
-    case "proceeding":
-      return { kind, timerE: since + (first ?? NEVER), intervalE: second ?? 0, timerF: since + (third ?? 0) };
-    case "completed":
-      return { kind, timerK: since + (first ?? 0) };
-    case "terminated":
-      return { kind };
-    default:
-      return null;
-  }
-}
-
-/** Times left and intervals; what never comes is "-". */
-function times(ms: readonly number[]): string {
-  let text = "";
-  for (const each of ms) text += text === "" ? timeText(each) : ` ${timeText(each)}`;
-  return text;
-}
-
-function timeText(ms: number): string {
-  return ms === NEVER ? "-" : String(Math.round(ms));
-}
-
-function timeOf(text: string): number {
-  return text === "-" ? NEVER : Number(text);
 }

@@ -8,6 +8,7 @@ import type { BranchSigner } from "./branch.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import type { ContextJournal } from "./context-journal.ts";
 import type { Counters } from "./counters.ts";
+import type { Finished } from "./finished.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
 import type { OwnRequest } from "./own-request.ts";
@@ -82,14 +83,16 @@ export interface Core {
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */
   readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
+  /** Non-INVITE transactions over UDP that have had their final response: no longer in the two above. */
+  readonly finished: Finished;
   readonly own: Map<string, OwnRequest>;
   /** INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. */
   readonly restored: { readonly pending: Map<string, ResponseContext>; until: number };
   /** Key in `own` of the probe that is under way, by where it was sent. */
   readonly probes: Map<string, string>;
   readonly keptCancels: Map<string, KeptCancel>;
-  /** INVITEs unknown here that a stray 2xx answered, by server transaction key: another target's is not to follow it. */
-  readonly strayAnswers: Map<string, { readonly answer: string; readonly until: number }>;
+  /** INVITEs unknown here that a stray final concluded, by server transaction key: another target's is not to follow it. */
+  readonly strayFinals: Map<string, { readonly answer: string; readonly until: number }>;
   /** Branches without a provisional above 100, by where they were sent: those that a transport failure there concerns. */
   readonly unanswered: Map<string, Set<Branch>>;
   /** Targets that refused TCP for a large request, and until when UDP is used at once. */

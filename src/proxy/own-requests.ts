@@ -9,7 +9,7 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Core, isReliable, type Locate, placeOf } from "./core.ts";
+import { type Core, isReliable, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
 
@@ -182,24 +182,34 @@ export function answerStray(
 /**
  * Where a request for this URI goes (RFC 3263 §4), those to try first in front. Never waits: for a name that was never asked for
  * there is nothing yet.
- * @param ingress the flow whose listener is preferred
+ * @param ingress the listener that is preferred
  * @returns none for TLS, for a name that is not resolved, and where no listener fits
  */
-export function flowsTo(core: Core, uri: SipUri, ingress: Flow): Flow[] {
+export function flowsTo(core: Core, uri: SipUri, ingress: number): Flow[] {
   const parameter = uriParam(uri, "transport")?.toLowerCase() ?? null;
   const named = parameter === "udp" || parameter === "tcp" ? parameter : null;
   if (uri.scheme !== "sip" || parameter !== named) return [];
   const host = uriParam(uri, "maddr")?.toLowerCase() ?? uri.host;
-  const places: ReturnType<Locate> = isNumericHost(host)
-    ? [{ transport: named ?? "udp", address: addressOf(host), port: uri.port === 0 ? 5060 : uri.port }]
-    : core.locate({ host, port: uri.port, transport: named });
-  return (places ?? []).flatMap(({ transport, address, port }) => {
-    const listener = core.identity.egress(transport, address, ingress.listener);
-    return listener < 0 ? [] : [{ transport, listener, address, port, connection: 0 }];
-  });
+  if (isNumericHost(host)) {
+    const port = uri.port === 0 ? 5060 : uri.port;
+    const flow = flowFrom(core, { transport: named ?? "udp", address: addressOf(host), port }, ingress);
+    return flow === null ? [] : [flow];
+  }
+  const places = core.locate({ host, port: uri.port, transport: named }) ?? [];
+  return places.map((place) => flowFrom(core, place, ingress)).filter((flow) => flow !== null);
+}
+
+/** @returns null where no listener of ours reaches the place */
+function flowFrom(
+  core: Core,
+  { transport, address, port }: Pick<Flow, "transport" | "address" | "port">,
+  ingress: number,
+): Flow | null {
+  const listener = core.identity.egress(transport, address, ingress);
+  return listener < 0 ? null : { transport, listener, address, port, connection: 0 };
 }
 
 /** The first of {@link flowsTo}; null where there is none. */
-export function flowTo(core: Core, uri: SipUri, ingress: Flow): Flow | null {
-  return flowsTo(core, uri, ingress)[0] ?? null;
+export function flowTo(core: Core, uri: SipUri, ingress: Pick<Flow, "listener">): Flow | null {
+  return flowsTo(core, uri, ingress.listener)[0] ?? null;
 }

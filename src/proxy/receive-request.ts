@@ -30,6 +30,7 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   const key = serverKey(request, flow.address);
   const context = core.contexts.get(key);
   if (context !== undefined && onKnown(core, context, request, flow)) return;
+  if (context === undefined && onFinished(core, key)) return;
   checkSyntax(request);
   const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
   const shed = core.router.hasEmergency ? null : shedding(core, arrival, key);
@@ -75,9 +76,30 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
       stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
+    followCaller(context, flow);
     stepServer(core, context, { kind: "request" });
   }
   settleContext(core, context);
+  return true;
+}
+
+/**
+ * A stream repeats nothing: an INVITE that comes again by another connection says that the former one is lost, as after a takeover. What
+ * follows goes up by the new one (§18.2.2).
+ */
+function followCaller(context: ResponseContext, flow: Flow): void {
+  const { reply, ingress } = context;
+  if (!context.replyReliable || !isReliable(flow) || flow.address !== ingress.address) return;
+  if (flow.connection !== reply.connection)
+    context.reply = { ...reply, listener: flow.listener, connection: flow.connection };
+}
+
+/** A request whose final response has gone up comes again, and so does the response (§17.2.2). @returns false where it is none */
+function onFinished(core: Core, key: string): boolean {
+  const answer = core.finished.answers.find(key);
+  if (answer === undefined) return false;
+  core.counters.add("retransmission.absorbed");
+  if (answer.text !== "") core.transports.send(answer.reply, answer.text);
   return true;
 }
 
@@ -90,7 +112,7 @@ const CALL_LIMIT = refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER
 
 /** Which limit stands in the way? null: none. */
 function excessOf(core: Core, { request }: Arrival, { emergency }: Destination): Refusal | null {
-  if (core.contexts.size >= CONTEXTS_MAX) return TRANSACTION_LIMIT;
+  if (core.contexts.size + core.finished.answers.size >= CONTEXTS_MAX) return TRANSACTION_LIMIT;
   if (!beginsCall(request) || emergency || core.calls.admits(core.now)) return null;
   return CALL_LIMIT;
 }
@@ -136,16 +158,30 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
   if (context.callKey !== "") tellLedger(core, arrival, destination);
-  if (context.invite !== null) {
-    // At once, not after 200 ms (§17.2.1): the caller's retransmissions stop here.
-    respond(core, context, 100, buildResponse(request, TRYING, context.topVia));
-  }
+  if (context.invite !== null) answerTrying(core, context, request);
   core.log.debug(
     { callId: context.callId, method: request.method, from: flow.address, group: destination.group },
     "request",
   );
   forwardNext(core, context, request);
   settleContext(core, context);
+}
+
+/**
+ * 100 at once, not after 200 ms (§17.2.1): the caller's retransmissions stop here. Where an INVITE waits for its commit the 100 does
+ * too: without a record the caller must not rely on us yet, and repeats.
+ */
+function answerTrying(core: Core, context: ResponseContext, request: SipMessage): void {
+  const text = buildResponse(request, TRYING, context.topVia);
+  if (core.journal.confirm !== "invite") {
+    respond(core, context, 100, text);
+    return;
+  }
+  core.journal.changed(context);
+  core.journal.confirmed(() => {
+    // What went up meanwhile says more.
+    if (context.finalSent === 0 && context.lastResponse === "") respond(core, context, 100, text);
+  });
 }
 
 /** The deadline of a context: an object and no closure, as there are a hundred thousand. */

@@ -81,8 +81,8 @@ export interface ResponseContext {
   scope: BranchScope;
   /** RFC 5393 §4.2.2 value of the request. */
   loop: string;
-  /** Where its responses go (§18.2.2). */
-  readonly reply: Flow;
+  /** Where its responses go (§18.2.2): over a stream, the connection that the request came by last. */
+  reply: Flow;
   readonly replyReliable: boolean;
   /** Where the request came from, for the token of the dialog that it may begin. */
   readonly ingress: Endpoint;

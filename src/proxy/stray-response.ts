@@ -22,8 +22,8 @@ import { respond } from "./server-side.ts";
 import { keyOf } from "./transaction-key.ts";
 
 export const STRAYS_PER_SECOND_MAX = 4_000;
-/** Answers that are remembered so that no second one follows. */
-const STRAY_ANSWERS_MAX = 10_000;
+/** Finals that are remembered so that no other target's follows. */
+const STRAY_FINALS_MAX = 10_000;
 
 export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): void {
   const next = response.secondVia;
@@ -55,31 +55,38 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   const key = keyOf(next, method);
   const context = core.contexts.get(key);
   if (context?.invite === null) joinOther(core, context, response);
+  else if (core.finished.answers.find(key) !== undefined) core.counters.add("dropped.response-late");
   else if (context !== undefined) joinContext(core, context, response, flow);
   else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
     endCancelled(core, key, response, flow);
-  else if (method === "INVITE" && isSuccess(response.status) && !isFirstAnswer(core, key, response))
-    endAnswer(core, response, flow, false);
+  else if (response.cseqMethod === "INVITE" && response.status >= 200 && !isOfFirstFinal(core, key, response))
+    endSecond(core, response, flow);
   else forwardStray(core, response, next, flow);
 }
 
 /**
- * Targets that the node that is gone had left, or gone on to, may both answer: the caller is to have one of them. What one branch
- * forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
+ * Targets that the node that is gone had left, or gone on to, may both answer or refuse: the caller is to have one final, as after
+ * a refusal it waits for nothing. What one branch forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
  */
-function isFirstAnswer(core: Core, key: string, response: SipMessage): boolean {
+function isOfFirstFinal(core: Core, key: string, response: SipMessage): boolean {
   const { branch } = response.topVia;
   const tag = response.toTag;
   const answer = `${branch} ${tag}`;
-  const known = core.strayAnswers.get(key);
+  const known = core.strayFinals.get(key);
   if (known !== undefined && known.until > core.now)
     return known.answer.startsWith(`${branch} `) || known.answer.endsWith(` ${tag}`);
-  for (const [old, { until }] of core.strayAnswers) {
-    if (until > core.now && core.strayAnswers.size < STRAY_ANSWERS_MAX) break; // oldest first, as a Map keeps its order
-    core.strayAnswers.delete(old);
+  for (const [old, { until }] of core.strayFinals) {
+    if (until > core.now && core.strayFinals.size < STRAY_FINALS_MAX) break; // oldest first, as a Map keeps its order
+    core.strayFinals.delete(old);
   }
-  core.strayAnswers.set(key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
+  core.strayFinals.set(key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
   return true;
+}
+
+/** One final has gone up: what else answers is ended, what else refuses only acknowledged (§17.1.1.3). */
+function endSecond(core: Core, response: SipMessage, flow: Flow): void {
+  if (isSuccess(response.status)) endAnswer(core, response, flow, false);
+  else answerStray(core, "ACK", response, flow);
 }
 
 function withinBudget(core: Core): boolean {

@@ -2,7 +2,14 @@
 import type { Call, CallEnd } from "../calls/call.ts";
 import type { CdrAttempt, EndedBy } from "../calls/cdr.ts";
 import type { StoredCall } from "../calls/stored-call.ts";
-import { type RecordFault, type RecordFields, readRecord, writeRecord } from "./record-text.ts";
+import {
+  leftField,
+  numberField,
+  type RecordFault,
+  type RecordFields,
+  readRecord,
+  textField,
+} from "./record-text.ts";
 
 const VERSION = 1;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -32,31 +39,34 @@ export function callRecordKey(call: Pick<Call, "key" | "firstCseq">): string {
 
 /** @param now monotonic milliseconds */
 export function callRecord(call: Call, now: number): string {
-  const { end } = call;
-  return writeRecord(VERSION, [
-    call.group,
-    call.facts,
-    call.answer,
-    call.legs,
-    call.target,
-    call.targetGroup,
-    attemptsText(call.attempts),
-    call.startedAt,
-    call.rangAt,
-    call.answeredAt,
-    call.answeredAt === 0 ? 0 : Math.round(now - call.upSince),
-    Math.round(call.sessionEnds - now),
-    Math.round(call.endsAt - now),
-    call.hungUpBy ?? "",
-    call.reason,
-    call.earlyByeTag,
-    call.callerCseq,
-    call.calleeCseq,
-    end?.by ?? "",
-    end?.status ?? 0,
-    end?.at ?? 0,
-    end?.durationMs ?? 0,
-  ]);
+  const { answeredAt } = call;
+  return (
+    `${VERSION};` +
+    textField(call.group) +
+    textField(call.facts) +
+    textField(call.answer) +
+    numberField(call.legs) +
+    textField(call.target) +
+    textField(call.targetGroup) +
+    textField(attemptsText(call.attempts)) +
+    numberField(call.startedAt) +
+    numberField(call.rangAt) +
+    numberField(answeredAt) +
+    numberField(answeredAt === 0 ? 0 : Math.round(now - call.upSince)) +
+    leftField(call.sessionEnds, now) +
+    leftField(call.endsAt, now) +
+    textField(call.hungUpBy ?? "") +
+    textField(call.reason) +
+    textField(call.earlyByeTag) +
+    numberField(call.callerCseq) +
+    numberField(call.calleeCseq) +
+    endText(call.end)
+  );
+}
+
+function endText(end: CallEnd | null): string {
+  if (end === null) return "0:1:01:01:0";
+  return textField(end.by) + numberField(end.status) + numberField(end.at) + numberField(end.durationMs);
 }
 
 /**
@@ -113,9 +123,11 @@ function isEndedBy(text: string): text is EndedBy {
 }
 
 function attemptsText(attempts: readonly CdrAttempt[]): string {
-  const fields: (string | number)[] = [ATTEMPT_FIELDS];
-  for (const { target, status, reason, at, ms } of attempts) fields.push(target, status, reason, at, ms);
-  return writeRecord(ATTEMPTS_VERSION, fields);
+  let text = `${ATTEMPTS_VERSION};${numberField(ATTEMPT_FIELDS)}`;
+  for (const { target, status, reason, at, ms } of attempts) {
+    text += textField(target) + numberField(status) + textField(reason) + numberField(at) + numberField(ms);
+  }
+  return text;
 }
 
 function attemptsOf(text: string): CdrAttempt[] {

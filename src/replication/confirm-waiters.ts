@@ -12,11 +12,14 @@ interface Waiter {
 
 export class ConfirmWaiters {
   private readonly clock: Clock;
+  private readonly early: (count: number) => void;
   private waiting: Waiter[] = [];
   private isArmed = false;
 
-  constructor(clock: Clock) {
+  /** @param early told how many have left before their commit, by time or by a fault */
+  constructor(clock: Clock, early: (count: number) => void) {
     this.clock = clock;
+    this.early = early;
   }
 
   /** @param place of the commit queue: all before it has to be committed; never lower than that of an earlier one */
@@ -32,7 +35,7 @@ export class ConfirmWaiters {
 
   /** Nothing will be committed for now: nobody waits for it. */
   release(): void {
-    this.run(() => true);
+    this.runEarly(() => true);
   }
 
   /** What waits must not happen any more. */
@@ -40,7 +43,12 @@ export class ConfirmWaiters {
     this.waiting = [];
   }
 
-  private run(isReady: (waiter: Waiter) => boolean): void {
+  private runEarly(isReady: (waiter: Waiter) => boolean): void {
+    const count = this.run(isReady);
+    if (count > 0) this.early(count);
+  }
+
+  private run(isReady: (waiter: Waiter) => boolean): number {
     const { waiting } = this;
     let count = 0;
     while (count < waiting.length) {
@@ -48,9 +56,9 @@ export class ConfirmWaiters {
       if (waiter === undefined || !isReady(waiter)) break;
       count++;
     }
-    if (count === 0) return;
-    this.waiting = waiting.slice(count);
+    if (count > 0) this.waiting = waiting.slice(count);
     for (const { then } of waiting.slice(0, count)) then();
+    return count;
   }
 
   /** One wake for the oldest of them: those behind it are later. */
@@ -61,7 +69,7 @@ export class ConfirmWaiters {
     this.clock.wakeAt(first.deadline, () => {
       this.isArmed = false;
       const now = this.clock.now();
-      this.run((waiter) => waiter.deadline <= now);
+      this.runEarly((waiter) => waiter.deadline <= now);
       this.arm();
     });
   }

@@ -49,6 +49,8 @@ export interface WriterPorts {
   /** A newer epoch rules: this node must serve nothing any more. Nothing is written after it. */
   readonly fenced: (ruler: { epoch: number; node: string }) => void;
   readonly health: (health: JournalHealth) => void;
+  /** Messages that were to wait for their commit (`redis.confirm`) have left without it. @param total since the start */
+  readonly unconfirmed: (total: number) => void;
 }
 
 export class JournalWriter implements Journal, StoreWatcher {
@@ -65,6 +67,8 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** An earlier commit was sent and not answered. */
   private uncertain = false;
   private isUp = false;
+  /** The store knows of the epoch: nothing is written in one that it has not granted. */
+  private isGranted = true;
   private isResending = false;
   /** Records that the store has are still being adopted: how many there are is not known. */
   private isAdopting = false;
@@ -85,7 +89,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   constructor(ports: WriterPorts, { flushEveryMs }: { flushEveryMs: number }) {
     this.ports = ports;
     this.flushEveryMs = flushEveryMs;
-    this.waiters = new ConfirmWaiters(ports.clock);
+    this.waiters = new ConfirmWaiters(ports.clock, (count) => this.leftEarly(count));
     const reason = "not connected yet";
     this.current = { state: "away", code: "REDIS_AWAY", reason, since: ports.clock.now() };
   }
@@ -93,18 +97,22 @@ export class JournalWriter implements Journal, StoreWatcher {
   /**
    * This node is the active from now on. What was marked or adopted before is forgotten: serve first, then adopt.
    * @param position the last commit that the restored records have; null: unknown, so that the store is emptied and filled anew
+   * @param granted false: taken without the store, where another node may hold the lease: nothing is written before {@link raise}
    * @param adopts records are adopted from now on until {@link adopted}; default: none, or all before the next turn
    */
   serve({
     epoch,
     position,
+    granted,
     adopts = false,
   }: {
     epoch: number;
     position: Position | null;
+    granted: boolean;
     adopts?: boolean;
   }): void {
     this.service++;
+    this.isGranted = granted;
     this.role = "serving";
     this.epoch = epoch;
     this.position = position;
@@ -118,13 +126,15 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.notBefore = Number.NEGATIVE_INFINITY;
     this.history.begin(position?.commit ?? 0);
     if (position === null) this.resend("what the store has is not known");
+    if (!granted) this.say("degraded", null, "taken over without Redis, which has not granted the epoch yet");
     this.wakeBy(this.ports.clock.now());
   }
 
-  /** The same service under a newer epoch of this node's: the lease was acquired anew, and has raised the fence. */
+  /** The same service under an epoch that this node was granted: the lease was acquired anew, and has raised the fence. */
   raise(epoch: number): void {
     if (this.role === "quiet" || epoch < this.epoch) return;
     this.epoch = epoch;
+    this.isGranted = true;
     this.role = "serving";
     this.wakeBy(this.ports.clock.now());
   }
@@ -165,7 +175,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   confirmed(then: () => void): void {
     if (this.role === "fenced") return;
     if (this.role === "quiet" || !this.isUp || this.current.state !== "ok") {
-      if (this.role === "serving") this.counts.unconfirmed++;
+      if (this.role === "serving") this.leftEarly(1);
       then();
     } else if (this.queue.isEmpty && !this.sending) then();
     else this.waiters.add({ place: this.queue.tail, then });
@@ -174,7 +184,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** Commits all that waits at once. @param done with false: the store did not take it, or the service ended */
   drain(done: (drained: boolean) => void): void {
     this.finishDrain(false);
-    if (this.role !== "serving" || !this.isUp) {
+    if (this.role !== "serving" || !this.isUp || !this.isGranted) {
       done(false);
       return;
     }
@@ -225,6 +235,11 @@ export class JournalWriter implements Journal, StoreWatcher {
     return { commits, ms: this.ports.clock.now() - this.history.sentAt(applied.commit + 1) };
   }
 
+  private leftEarly(count: number): void {
+    this.counts.unconfirmed += count;
+    this.ports.unconfirmed(this.counts.unconfirmed);
+  }
+
   /** What lives here is what the store has after this commit. */
   private get isWhole(): boolean {
     return this.queue.isEmpty && this.queue.tooLarge === 0 && !this.isAdopting;
@@ -238,7 +253,7 @@ export class JournalWriter implements Journal, StoreWatcher {
 
   private wakeBy(at: number): void {
     const due = Math.max(at, this.notBefore);
-    if (this.role !== "serving" || due >= this.wakesAt) return;
+    if (this.role !== "serving" || !this.isGranted || due >= this.wakesAt) return;
     this.cancelWake();
     this.wakesAt = due;
     this.cancelWake = this.ports.clock.wakeAt(due, () => {
@@ -282,8 +297,8 @@ export class JournalWriter implements Journal, StoreWatcher {
         break;
       case "fenced":
         this.queue.failed();
-        // Raised while the commit was on its way: it was refused for our own former epoch.
-        if ((this.request?.epoch ?? 0) < this.epoch && outcome.epoch <= this.epoch) {
+        // Its own acquisition of the lease has raised the fence, and was answered before this commit was.
+        if (outcome.epoch <= this.epoch && (this.request?.epoch ?? 0) < this.epoch) {
           this.wakeBy(this.ports.clock.now());
           break;
         }
@@ -354,7 +369,8 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.counts.resends++;
     this.queue.resendAll();
     this.waiters.release();
-    if (this.isUp) this.say("degraded", null, `${reason}: all live records are being sent again`);
+    if (this.isUp && this.isGranted)
+      this.say("degraded", null, `${reason}: all live records are being sent again`);
   }
 
   private onFault(fault: StoreFault): void {

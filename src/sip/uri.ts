@@ -80,14 +80,20 @@ export function addressOf(host: string): string {
 /** Is the host a numeric address (and so needs no resolver, RFC 3263 §4.1)? */
 export function isNumericHost(host: string): boolean {
   if (host.charCodeAt(0) === 91) return ipaddr.IPv6.isValid(host.slice(1, -1));
-  const parts = host.split(".");
-  return parts.length === 4 && parts.every(isDecimalByte);
+  let at = 0;
+  for (let byte = 0; byte < 4; byte++) {
+    const end = spanOf(DIGIT, host, at, host.length);
+    if (!isDecimalByte(host, at, end)) return false;
+    if (byte < 3 && host.charCodeAt(end) !== 46) return false;
+    at = end + 1;
+  }
+  return at === host.length + 1;
 }
 
 /** 0 to 255 without leading zeros, which some read as octal. */
-function isDecimalByte(part: string): boolean {
-  const isShort = part.length === 1 || (part.length <= 3 && part.charCodeAt(0) !== 48);
-  return isShort && decimal(part, 0, part.length, 255) >= 0;
+function isDecimalByte(text: string, from: number, to: number): boolean {
+  const isShort = to === from + 1 || (to <= from + 3 && text.charCodeAt(from) !== 48);
+  return isShort && decimal(text, from, to, 255) >= 0;
 }
 
 function parseSip(text: string, scheme: "sip" | "sips", start: number): SipUri {

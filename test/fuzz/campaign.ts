@@ -229,7 +229,7 @@ function callKeys(world: FuzzWorld): unknown[] {
 const MAY_STAY = new Set([
   "core.counters.values",
   "core.keptCancels",
-  "core.strayAnswers",
+  "core.strayFinals",
   "core.unanswered",
   "core.calls.seizures",
   "core.withoutTcp",

@@ -62,7 +62,8 @@ class Act {
       b: b.host.ip4,
       pbx: pbx.ip4,
     });
-    for (const { port, scenario, pauseMs } of PBX) await startPbx(pbx, { scenario, port, pauseMs });
+    for (const { port, scenario, pauseMs } of PBX)
+      await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true });
     const startedAt = Date.now();
     await this.#pair.start();
     this.#report.started(Date.now() - startedAt);
@@ -118,14 +119,14 @@ class Act {
 
   #startCallers(): Sipp[] {
     const { caller } = this.#pair;
-    const remote = { address: FLOATING_IP };
+    const shared = { remote: { address: FLOATING_IP }, ownMachine: true };
     const fresh = startCaller(caller, {
-      ...{ scenario: "uac-call", remote, port: 5100, number: NUMBERS.fresh },
+      ...{ ...shared, scenario: "uac-call", port: 5100, number: NUMBERS.fresh },
       ...{ calls: NEW_CALLS, rate: NEW_CALLS_PER_SECOND, talkMs: PAUSE_MS },
     });
     const cohorts = COHORTS.map(({ purpose, calls, scenario }, index) =>
       startCaller(caller, {
-        ...{ scenario, remote, port: 5101 + index, number: NUMBERS[purpose] },
+        ...{ ...shared, scenario, port: 5101 + index, number: NUMBERS[purpose] },
         ...{ calls, rate: COHORT_CALLS_PER_SECOND, talkMs: PAUSE_MS },
       }),
     );

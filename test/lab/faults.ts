@@ -46,3 +46,15 @@ export function unplug(host: Host, network?: string): Heal {
   set("down");
   return () => void set("up");
 }
+
+/** The host and an address hear nothing of each other, and are not told so. */
+export function cutOff(host: Host, address: string): Heal {
+  const family = address.includes(":") ? "ip6" : "ip";
+  const heals = [
+    filter(host, "input", [`${family} saddr ${address} drop`]),
+    filter(host, "output", [`${family} daddr ${address} drop`]),
+  ];
+  return () => {
+    for (const heal of heals) heal();
+  };
+}

@@ -193,7 +193,7 @@ describe("who has an address", { skip }, () => {
     const front = await frontOf(edge);
     const heal = unplug(edge);
     await until("the loss", 2_000, () => (front.state.front === "lost" ? true : null));
-    assert.equal((await front.whoHas({ address: peer.ip4, family: 4 })).kind, "unknown");
+    assert.equal((await front.whoHas({ address: peer.ip4, family: 4 })).kind, "cut-off");
     heal();
     await closeAll();
   });

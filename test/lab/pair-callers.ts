@@ -2,7 +2,7 @@
 // or declined after the fault.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { FLOATING_IP, type Pair } from "./pair.ts";
+import type { Pair } from "./pair.ts";
 import { type Sipp, startCaller, startPbx } from "./sipp.ts";
 
 const TALKING = 40;
@@ -49,20 +49,24 @@ export class Callers {
   }
 
   /** The PBX's side, once. */
-  static async answer({ pbx }: Pair): Promise<void> {
-    await startPbx(pbx, { scenario: "uas-ring-answer", ownMachine: true });
-    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS, ownMachine: true });
-    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080, ownMachine: true });
-    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS, ownMachine: true });
+  static async answer(pair: Pair): Promise<void> {
+    const { pbx } = pair;
+    const own = { address: pair.addressOf(pbx), ownMachine: true };
+    await startPbx(pbx, { scenario: "uas-ring-answer", ...own });
+    await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS, ...own });
+    await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080, ...own });
+    await startPbx(pbx, { scenario: "uas-ring-decline", port: 5_090, pauseMs: PAUSE_MS, ...own });
   }
 
   /** All calls are set up when it resolves. */
-  static async begin({ caller }: Pair): Promise<Callers> {
+  static async begin(pair: Pair): Promise<Callers> {
+    const { caller, floatingIp } = pair;
     const running = KINDS.map((kind) => {
       const { scenario, port, calls, pauseMs, number } = kind;
-      const remote = { address: FLOATING_IP };
+      const remote = { address: floatingIp };
       const ownMachine = true;
       const options = {
+        address: pair.addressOf(caller),
         scenario,
         port,
         remote,
@@ -84,15 +88,19 @@ export class Callers {
     return KINDS.map(({ number, calls }) => ({ number, count: calls * rounds }));
   }
 
-  /** @returns "talking 40 of 40, …". @throws where a call did not end as its scenario says */
-  async finish(): Promise<string> {
+  /**
+   * @param hopeless kinds of which calls may have been lost
+   * @returns "talking 40 of 40, …". @throws where a call of another kind did not end as its scenario says
+   */
+  async finish(hopeless: readonly string[] = []): Promise<string> {
     const ends = await Promise.all(
       this.#running.map(async ([kind, sipp]) => ({ kind, ...(await sipp.finished()) })),
     );
     const told = ends
       .map(({ kind, statistics }) => `${kind.name} ${statistics?.successful ?? 0} of ${kind.calls}`)
       .join(", ");
-    for (const { kind, code, errors } of ends) assert.equal(code, 0, `${told}; ${kind.name}: ${errors}`);
+    for (const { kind, code, errors } of ends)
+      if (!hopeless.includes(kind.name)) assert.equal(code, 0, `${told}; ${kind.name}: ${errors}`);
     return told;
   }
 }

@@ -1,7 +1,10 @@
 // A pair of Tandem nodes with a floating IP in the lab: SIP on one network, heartbeats and Redis on another.
 import { readFileSync, writeFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { askNode } from "../../src/admin/control-client.ts";
+import type { CommandAnswer, CommandRequest } from "../../src/admin/handlers.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
 import { giveOwnMachine, PEER_MACHINE } from "./own-machine.ts";
@@ -12,10 +15,15 @@ const main = join(import.meta.dirname, "../../src/main.ts");
 const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
+const FLOATING_IP6 = "fd77:1::c8";
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
 
 export type NodeName = "edge-a" | "edge-b";
+
+function bracketed(address: string): string {
+  return isIPv6(address) ? `[${address}]` : address;
+}
 
 /** A line of a node's or its guardian's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -25,12 +33,14 @@ export class PairNode {
   readonly name: NodeName;
   readonly host: Host;
   readonly file: string;
+  readonly floatingIp: string;
   guardian: Program | null = null;
 
-  constructor(name: NodeName, host: Host, file: string) {
+  constructor(name: NodeName, host: Host, file: string, floatingIp = FLOATING_IP) {
     this.name = name;
     this.host = host;
     this.file = file;
+    this.floatingIp = floatingIp;
   }
 
   start(): void {
@@ -71,7 +81,7 @@ export class PairNode {
   }
 
   get hasAddress(): boolean {
-    return this.host.run(["ip", "-o", "address", "show", "dev", "eth0"]).includes(` ${FLOATING_IP}/`);
+    return this.host.run(["ip", "-o", "address", "show", "dev", "eth0"]).includes(` ${this.floatingIp}/`);
   }
 
   async untilRole(role: string, timeoutMs = ROLE_TIMEOUT_MS): Promise<void> {
@@ -84,6 +94,13 @@ export class PairNode {
         return null;
       },
       () => this.guardian?.output().slice(-6_000) ?? "",
+    );
+  }
+
+  /** Its guardian has started an engine anew, after the one that this was. */
+  async untilRestarted(former: number): Promise<void> {
+    await until(`${this.name} to have another engine`, ROLE_TIMEOUT_MS, () =>
+      this.engine === former ? null : true,
     );
   }
 
@@ -112,16 +129,9 @@ interface ProberLine {
 export class Prober {
   readonly program: Program;
 
-  constructor(host: Host) {
-    this.program = host.start("prober", [
-      "nice",
-      "-n",
-      "-5",
-      process.execPath,
-      prober,
-      host.ip4,
-      FLOATING_IP,
-    ]);
+  constructor(host: Host, floatingIp = FLOATING_IP) {
+    const own = isIPv6(floatingIp) ? host.ip6 : host.ip4;
+    this.program = host.start("prober", [...["nice", "-n", "-5", process.execPath, prober, own, floatingIp]]);
   }
 
   lines(): ProberLine[] {
@@ -156,8 +166,20 @@ export function wallNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
+export interface PairOptions {
+  /** Of the floating IP, the callers and the PBX; default: 4. Redis and the first heartbeat path stay with IPv4. */
+  readonly family?: 4 | 6;
+  /** What stands in `cluster.floatingIp`, in flow style; default: the kernel's driver. */
+  readonly driver?: string;
+  /** What stands in `redis`, in flow style, by the address of its host; default: the one server at 6379. */
+  readonly redis?: (host: string) => string;
+  /** Lines added to `cluster`, with their two blanks. */
+  readonly cluster?: string;
+}
+
 export class Pair implements Disposable {
   readonly lab: Lab;
+  readonly floatingIp: string;
   readonly a: PairNode;
   readonly b: PairNode;
   readonly caller: Host;
@@ -165,8 +187,12 @@ export class Pair implements Disposable {
   readonly redisHost: Host;
   redis: Program;
 
+  readonly #options: PairOptions;
+
   /** @param extra lines added to both configurations */
-  constructor(extra = "") {
+  constructor(extra = "", options: PairOptions = {}) {
+    this.#options = options;
+    this.floatingIp = options.family === 6 ? FLOATING_IP6 : FLOATING_IP;
     this.lab = new Lab({ networks: ["front", "back"] });
     const both = ["front", "back"];
     const hostA = this.lab.host("edge-a", { number: 1, networks: both });
@@ -180,27 +206,54 @@ export class Pair implements Disposable {
       writeFileSync(path, `${this.#configuration(name, hostA, hostB)}${extra}`);
       return path;
     };
-    this.a = new PairNode("edge-a", hostA, file("edge-a"));
-    this.b = new PairNode("edge-b", hostB, file("edge-b"));
+    this.a = new PairNode("edge-a", hostA, file("edge-a"), this.floatingIp);
+    this.b = new PairNode("edge-b", hostB, file("edge-b"), this.floatingIp);
+  }
+
+  /** Of a host, in the family of the floating IP. */
+  addressOf(host: Host): string {
+    return this.#options.family === 6 ? host.ip6 : host.ip4;
   }
 
   startRedis(): Program {
-    this.redis = this.redisHost.start("redis", [
-      ...PEER_MACHINE,
+    this.redis = this.startRedisServer(6_379);
+    return this.redis;
+  }
+
+  /** @param more arguments, after its own */
+  startRedisServer(port: number, ...more: string[]): Program {
+    const { ip4 } = this.redisHost;
+    return this.redisHost.start(`redis-${port}`, [
       ...[
+        ...PEER_MACHINE,
         "redis-server",
         "--bind",
-        this.redisHost.ip4,
+        ip4,
         "--port",
-        "6379",
+        `${port}`,
         "--save",
         "",
         "--protected-mode",
         "no",
       ],
-      ...["--dir", this.lab.directory],
+      ...["--dir", this.lab.directory, ...more],
     ]);
-    return this.redis;
+  }
+
+  /** Some Sentinels that watch the server at 6379. @returns their addresses */
+  startSentinels(ports: readonly number[], master: string): string[] {
+    const { ip4 } = this.redisHost;
+    for (const port of ports) {
+      const file = join(this.lab.directory, `sentinel-${port}.conf`);
+      const lines = [
+        `sentinel monitor ${master} ${ip4} 6379 2`,
+        `sentinel down-after-milliseconds ${master} 500`,
+        `sentinel failover-timeout ${master} 3000`,
+      ];
+      writeFileSync(file, `bind ${ip4}\nport ${port}\nprotected-mode no\n${lines.join("\n")}\n`);
+      this.redisHost.start(`sentinel-${port}`, [...PEER_MACHINE, "redis-server", file, "--sentinel"]);
+    }
+    return ports.map((port) => `${ip4}:${port}`);
   }
 
   redisAsk(...args: string[]): string {
@@ -209,6 +262,11 @@ export class Pair implements Disposable {
 
   cdrFile(name: NodeName): string {
     return join(this.lab.directory, `${name}.cdr`);
+  }
+
+  /** A command as `tandem` sends it to a node, without the second that the start of a process takes on busy cores. */
+  async ask({ name }: PairNode, request: CommandRequest): Promise<CommandAnswer> {
+    return await askNode(join(this.lab.directory, `${name}.sock`), request);
   }
 
   /** A command of an operator. @returns what it printed, errors too */
@@ -222,7 +280,7 @@ export class Pair implements Disposable {
 
   /** What a node sends on the SIP network while something goes on: SIP, and announcements of the floating IP. */
   async listenTo({ host }: PairNode, meanwhile: () => Promise<void>): Promise<string[]> {
-    const filter = `arp or (src host ${FLOATING_IP} and udp port 5060)`;
+    const filter = `arp or (src host ${this.floatingIp} and udp port 5060)`;
     const capture = host.start("capture", [
       ...["tcpdump", "-i", "eth0", "-Q", "out", "-n", "-l", "--immediate-mode", filter],
     ]);
@@ -230,7 +288,7 @@ export class Pair implements Disposable {
     await meanwhile();
     await capture.stop("SIGINT");
     const lines = readFileSync(capture.stdoutFile, "utf8").split("\n");
-    return lines.filter((line) => line.includes(FLOATING_IP) && !/ who-has /.test(line) && line !== "");
+    return lines.filter((line) => line.includes(this.floatingIp) && !/ who-has /.test(line) && line !== "");
   }
 
   /** Both started, `a` active. */
@@ -297,28 +355,33 @@ export class Pair implements Disposable {
 
   #configuration(name: NodeName, a: Host, b: Host): string {
     const state = join(this.lab.directory, `state-${name}`);
+    const { floatingIp, caller, pbx } = this;
+    const sip = (host: Host): string => bracketed(this.addressOf(host));
+    const { ip4: redisAt } = this.redisHost;
+    const redis = this.#options.redis?.(redisAt) ?? `url: "redis://${redisAt}:6379"`;
+    const placed = `address: ${floatingIp}/${isIPv6(floatingIp) ? 128 : 32}, interface: eth0`;
     return `node: ${name}
-listen: ["udp://${FLOATING_IP}:5060", "tcp://${FLOATING_IP}:5060"]
+listen: ["udp://${bracketed(floatingIp)}:5060", "tcp://${bracketed(floatingIp)}:5060"]
 cluster:
   name: lab
   secret: [a-secret-of-the-lab-pair]
-  floatingIp: { address: ${FLOATING_IP}/32, interface: eth0 }
+  floatingIp: { ${this.#options.driver ?? placed} }
   paths:
     - { edge-a: "${a.attachment("back").ip4}:7060", edge-b: "${b.attachment("back").ip4}:7060" }
-    - { edge-a: "${a.ip4}:7060", edge-b: "${b.ip4}:7060" }
+    - { edge-a: "${sip(a)}:7060", edge-b: "${sip(b)}:7060" }
   priority: { edge-a: 10, edge-b: 20 }
-  witnesses: [${this.pbx.ip4}]
+  witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s
-redis: { url: "redis://${this.redisHost.ip4}:6379" }
+${this.#options.cluster ?? ""}redis: { ${redis} }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }
 groups:
-  phones: { sources: [${this.caller.ip4}/32] }
-  pbx: { targets: ["sip:${this.pbx.ip4}:5060"] }
-  answering: { sources: [], targets: ["sip:${this.pbx.ip4}:5070"] }
-  silent: { sources: [], targets: ["sip:${this.pbx.ip4}:5080"] }
-  declining: { sources: [], targets: ["sip:${this.pbx.ip4}:5090"] }
+  phones: { sources: ["${this.addressOf(caller)}"] }
+  pbx: { targets: ["sip:${sip(pbx)}:5060"] }
+  answering: { sources: [], targets: ["sip:${sip(pbx)}:5070"] }
+  silent: { sources: [], targets: ["sip:${sip(pbx)}:5080"] }
+  declining: { sources: [], targets: ["sip:${sip(pbx)}:5090"] }
 routes:
   - { from: phones, number: ^1, to: pbx }
   - { from: phones, number: ^2, to: answering }

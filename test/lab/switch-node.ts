@@ -49,6 +49,7 @@ const writer: JournalWriter = new JournalWriter(
     store: new RedisStore(writing, keyspace, identity),
     fenced: () => process.exit(3),
     health: ({ state, reason }) => log.info({ state, reason }, "journal"),
+    unconfirmed: () => {},
   },
   { flushEveryMs: FLUSH_MS },
 );
@@ -69,7 +70,7 @@ await engine.begin();
 await rehearse({ budgetMs: REHEARSAL_MS, usedMs: () => process.cpuUsage().user / 1_000 });
 
 if (role === "active") {
-  writer.serve({ epoch: 1, position: null });
+  writer.serve({ epoch: 1, position: null, granted: true });
   await gate.open();
   engine.serve();
   log.info("ready");
@@ -110,7 +111,7 @@ async function takeOver(from: {
 }): Promise<void> {
   const { copy, storeClock, position, began } = from;
   const caughtUp = clock.now();
-  writer.serve({ epoch: 2, position });
+  writer.serve({ epoch: 2, position, granted: true });
   engine.inherit({
     copy,
     ageOf: (at) => storeClock.ageOf(at, clock.now()),

@@ -7,9 +7,11 @@ import { parseConfig } from "../../src/config/load-config.ts";
 import { NodeJournal } from "../../src/node/node-journal.ts";
 import { callIdOfRecord } from "../../src/node/record-call-id.ts";
 import { Restoration, type RestoreCounts } from "../../src/node/restore.ts";
+import type { Confirm } from "../../src/proxy/context-journal.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import type { TargetWatch } from "../../src/proxy/target-watch.ts";
+import type { Journal } from "../../src/replication/journal.ts";
 import { MemoryJournal } from "../../src/replication/memory-journal.ts";
 import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import { Router } from "../../src/routing/router.ts";
@@ -69,7 +71,7 @@ export class ProxyWorld {
   readonly wheel: TimerWheel;
   /** What a successor would be told. */
   readonly records = new MemoryJournal();
-  readonly journal = new NodeJournal(this.records, "off");
+  readonly journal: NodeJournal;
   /** Accounts of the calls that have ended. */
   readonly cdrs: Cdr[] = [];
   readonly calls: CallTable;
@@ -87,9 +89,18 @@ export class ProxyWorld {
   readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
   #restoring: Restoration | null = null;
 
-  /** @param own the listeners that there are, where they are not those of the configuration */
-  constructor(config = WORLD_CONFIG, own?: readonly ListenerAddress[], now = 1_000) {
+  /**
+   * @param own the listeners that there are, where they are not those of the configuration
+   * @param confirm what waits for its commit, and the journal that says when; default: nothing does
+   */
+  constructor(
+    config = WORLD_CONFIG,
+    own?: readonly ListenerAddress[],
+    now = 1_000,
+    confirm?: { readonly mode: Confirm; readonly journal: Journal },
+  ) {
     this.now = now;
+    this.journal = new NodeJournal(confirm?.journal ?? this.records, confirm?.mode ?? "off");
     this.wheel = new TimerWheel(now, 1);
     this.calls = callTable(this.wheel, this.cdrs, {
       wall: () => EPOCH + this.now,
@@ -213,7 +224,7 @@ export class ProxyWorld {
     const end = this.now + ms;
     this.#restoreRest();
     while (this.now < end) {
-      this.now++;
+      this.now = this.wheel.size === 0 ? end : this.now + 1; // nothing can fire in between
       this.wheel.advance(this.now);
     }
     return this.sent.slice(before);

@@ -14,6 +14,7 @@ interface ActiveParts {
   readonly node?: string;
   readonly epoch?: number;
   readonly position?: Position | null;
+  readonly granted?: boolean;
   /** Its records come bit by bit. */
   readonly adopts?: boolean;
 }
@@ -22,19 +23,21 @@ export class SimulatedActive {
   readonly writer: JournalWriter;
   readonly records = new Map<string, TestRecord>();
   readonly healths: JournalHealth[] = [];
+  readonly unconfirmed: number[] = [];
   readonly fences: { epoch: number; node: string }[] = [];
 
-  constructor(world: ReplicationWorld, { node, epoch, position, adopts }: Required<ActiveParts>) {
+  constructor(world: ReplicationWorld, { node, epoch, position, granted, adopts }: Required<ActiveParts>) {
     this.writer = new JournalWriter(
       {
         clock: world.clock,
         store: world.store.of(node),
         fenced: (ruler) => this.fences.push(ruler),
         health: (health) => this.healths.push(health),
+        unconfirmed: (total) => this.unconfirmed.push(total),
       },
       { flushEveryMs: FLUSH_MS },
     );
-    this.writer.serve({ epoch, position, adopts });
+    this.writer.serve({ epoch, position, granted, adopts });
     this.writer.up();
   }
 
@@ -93,7 +96,8 @@ export class ReplicationWorld {
   readonly store = new MemoryStore(this.clock);
 
   active(parts: ActiveParts = {}): SimulatedActive {
-    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, adopts: false, ...parts });
+    const defaults = { node: "edge-a", epoch: 1, position: null, granted: true, adopts: false };
+    return new SimulatedActive(this, { ...defaults, ...parts });
   }
 
   standby(): SimulatedStandby {

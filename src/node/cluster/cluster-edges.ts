@@ -21,6 +21,7 @@ import type { Intake } from "./intake.ts";
 import type { LeaseClient } from "./lease-client.ts";
 import { RelayReceiver, RelaySender } from "./relay.ts";
 import type { Replica } from "./replica.ts";
+import { RoleHook } from "./role-hook.ts";
 
 /** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
 const VERIFY_TRIES_MAX = 3;
@@ -56,6 +57,7 @@ export interface ClusterParts {
 export class ClusterEdges implements ClusterPorts {
   readonly node: ClusterNode;
   readonly #parts: ClusterParts;
+  readonly #hook: RoleHook;
   #paths: HeartbeatPaths | null = null;
   #answer: { readonly ok: boolean; readonly reason: string } | null = null;
   #holds = false;
@@ -71,6 +73,9 @@ export class ClusterEdges implements ClusterPorts {
     this.#parts = parts;
     this.#relays = new RelayReceiver((raw, flow) => parts.intake.take(raw, flow));
     this.node = new ClusterNode(start, this, parts.clock);
+    this.#hook = new RoleHook(parts.hook, start.settings.node, (role, { ok, reason }) => {
+      if (!ok) parts.log.warn({ role, reason }, "role.hook failed");
+    });
   }
 
   /** From now on heartbeats leave by these. */
@@ -112,7 +117,9 @@ export class ClusterEdges implements ClusterPorts {
     this.#answer = null;
     this.node.feed({ kind: "operator", command });
     if (command.kind === "maintenance" && this.#wasAnswered())
-      void this.#parts.file.storeMaintenance(command.on);
+      void this.#parts.file.storeMaintenance(command.on).then((ok) => {
+        if (!ok) this.#parts.log.error("maintenance can't be stored on the disk: a restart will forget it");
+      });
     return this.#answer ?? { ok: false, reason: "the node is ending" };
   }
 
@@ -131,6 +138,7 @@ export class ClusterEdges implements ClusterPorts {
     this.#tellTakeover(null);
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
+    this.#hook.flush();
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
   }
 
@@ -259,7 +267,7 @@ export class ClusterEdges implements ClusterPorts {
     const armedAt = clock.now();
     this.#hasServed = true;
     this.#isRestoring = true;
-    replica.serve(epoch);
+    replica.serve(epoch, this.node.state.byRedis);
     engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
@@ -311,20 +319,17 @@ export class ClusterEdges implements ClusterPorts {
 
   fencePeer(node: string | null, done: (ok: boolean) => void): void {
     const { fence, log } = this.#parts;
-    void runBounded([...fence, node ?? ""], { TANDEM_FENCE: node ?? "" }).then(({ ok, reason }) => {
+    const env = { TANDEM_NODE: this.node.state.settings.node, TANDEM_FENCE: node ?? "" };
+    void runBounded([...fence, node ?? ""], env).then(({ ok, reason }) => {
       log.warn({ peer: node, ok, reason }, "fence.command");
       done(ok);
     });
   }
 
   hook(role: Role): void {
-    const { hook, log } = this.#parts;
     this.#status = role;
     this.report();
-    if (hook.length === 0) return;
-    void runBounded([...hook, role], { TANDEM_ROLE: role }).then(({ ok, reason }) => {
-      if (!ok) log.warn({ role, reason }, "role.hook failed");
-    });
+    this.#hook.run(role);
   }
 
   record(record: HistoryRecord): void {

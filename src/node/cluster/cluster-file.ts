@@ -35,12 +35,15 @@ const [openFile, writeFile, syncFile, renameFile] = [
 export class ClusterFile {
   readonly #path: string;
   #record: ClusterRecord;
+  /** What the disk has. */
+  #stored: ClusterRecord;
   #writing: Promise<void> = Promise.resolve();
 
   /** @throws ClusterError where it can't be read, is none of ours, or can't be written: an old epoch must not be taken again */
   constructor(path: string) {
     this.#path = path;
     this.#record = read(path);
+    this.#stored = this.#record;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
       const file = openSync(`${path}.new`, "w", 0o640);
@@ -63,23 +66,31 @@ export class ClusterFile {
 
   /** Never rejects. @returns whether it is on the disk, synced */
   storeEpoch(epoch: number): Promise<boolean> {
-    if (epoch <= this.#record.epoch) return Promise.resolve(true);
-    return this.#store({ ...this.#record, epoch });
+    if (epoch <= this.#stored.epoch) return Promise.resolve(true);
+    return this.#store({ ...this.#record, epoch: Math.max(epoch, this.#record.epoch) });
   }
 
+  /** Never rejects. @returns whether it is on the disk, synced */
   storeMaintenance(maintenance: boolean): Promise<boolean> {
-    if (maintenance === this.#record.maintenance) return Promise.resolve(true);
+    if (maintenance === this.#record.maintenance && maintenance === this.#stored.maintenance)
+      return Promise.resolve(true);
     return this.#store({ ...this.#record, maintenance });
   }
 
   #store(record: ClusterRecord): Promise<boolean> {
     this.#record = record;
-    const stored = this.#writing.then(() => replace(this.#path, textOf(this.#record)));
+    const stored = this.#writing.then(() => this.#replace());
     this.#writing = stored.catch(() => undefined);
     return stored.then(
       () => true,
       () => false,
     );
+  }
+
+  async #replace(): Promise<void> {
+    const record = this.#record;
+    await replace(this.#path, textOf(record));
+    this.#stored = record;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { pino } from "pino";
 import type { ClusterPort } from "../../admin/cluster-commands.ts";
 import { configFingerprint } from "../../cluster/fingerprint.ts";
@@ -36,6 +37,8 @@ const LOOK_MS = 100;
 /** A wall clock that moves by more against the monotonic one: the machine stood still, or somebody set it. */
 const CLOCK_JUMP_MS = 250;
 const BOOT_BYTES = 16;
+/** A disk that hangs must not keep a node from beginning anew. */
+const ACCOUNTS_MS_MAX = 2_000;
 /** Of records that this version writes. */
 const SCHEMA = 1;
 
@@ -115,6 +118,8 @@ export class ClusterProcess {
         onFenced: ({ epoch, node: ruler }) =>
           this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`),
         onHealth: (health) => this.#log.info(health, "journal"),
+        onUnconfirmed: (messages) =>
+          this.#log.warn({ messages }, "redis.confirm: messages have left without their commit"),
         onApplied: () => this.#tellJournal(),
       },
     );
@@ -222,6 +227,7 @@ export class ClusterProcess {
           mayServe: this.edges.node.mayServe(),
           replica: this.replica.state,
           uncommitted: this.replica.journal.uncommitted,
+          unconfirmed: this.replica.journal.counts.unconfirmed,
         }),
       operate: (command) => this.edges.operate(command),
       history: () => this.history.read(),
@@ -251,7 +257,8 @@ export class ClusterProcess {
   #lookAround(): void {
     this.#tellJournal();
     const { node } = this.edges;
-    if (node.state.epochSeen > this.file.epoch) void this.file.storeEpoch(node.state.epochSeen);
+    const { epochSeen: epoch } = node.state;
+    if (epoch > this.file.epoch) this.edges.storeEpoch(epoch, () => {});
     const ahead = Date.now() - performance.now();
     if (Math.abs(ahead - this.#wallAhead) >= CLOCK_JUMP_MS) {
       this.#log.warn({ ms: Math.round(ahead - this.#wallAhead) }, "the wall clock has jumped");
@@ -289,6 +296,7 @@ export class ClusterProcess {
     if (this.#look !== null) clearInterval(this.#look);
     this.edges.closeSockets();
     await this.address.remove();
+    await this.#writeAccounts();
     this.#link?.close();
     this.#paths?.close();
     this.#lease.close();
@@ -297,5 +305,13 @@ export class ClusterProcess {
     this.engine.engine.overload.stop();
     this.#engineClock.stop();
     await this.address.close();
+  }
+
+  /** Accounts of calls that Redis knows of are written by who serves next; the others nobody else has. */
+  async #writeAccounts(): Promise<void> {
+    const { cdrs } = this.engine.engine;
+    if (cdrs === null || this.replica.journal.uncommitted === 0) return;
+    // Not by the engine's own clock, which stands still on a node that may not serve.
+    await Promise.race([cdrs.close(), delay(ACCOUNTS_MS_MAX, undefined, { ref: false })]);
   }
 }

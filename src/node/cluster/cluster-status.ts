@@ -11,10 +11,11 @@ export interface StatusParts {
   readonly mayServe: boolean;
   readonly replica: ReplicaState;
   readonly uncommitted: number;
+  readonly unconfirmed: number;
 }
 
 export function clusterStatus(s: NodeState, parts: StatusParts): ClusterStatus {
-  const { now, replica } = parts;
+  const { now, replica, uncommitted, unconfirmed } = parts;
   const { records, lagMs, inSync, reason } = replica;
   return {
     cluster: s.settings.cluster,
@@ -28,7 +29,7 @@ export function clusterStatus(s: NodeState, parts: StatusParts): ClusterStatus {
     decision: s.lastDecision?.reason ?? null,
     front: s.own.front,
     redis: redisHealth(s, now),
-    journal: { records, lagMs: Math.round(lagMs), inSync, reason, uncommitted: parts.uncommitted },
+    journal: { records, lagMs: Math.round(lagMs), inSync, reason, uncommitted, unconfirmed },
     peers: s.peers.map((view) => peerRow(view, { now, deadAfterMs: s.settings.deadAfterMs })),
     ignored: s.ignored,
   };

@@ -19,6 +19,8 @@ const CATCH_UP_MS = 250;
 const DRAIN_MS = 400;
 /** A store that its writer left half filled is as full as it gets: who takes over works from it. */
 const ABANDONED_MS = 1_000;
+/** Messages that did not wait for their commit are told of no more often. */
+const UNCONFIRMED_AGAIN_MS = 10_000;
 /** Commits of one generation; one of 5 ms each for half a year. */
 const COMMITS_OF_GENERATION = 2 ** 32;
 const GENERATIONS = 2 ** 20;
@@ -37,6 +39,8 @@ export interface ReplicaEvents {
   /** Another node rules: this one must stop at once. */
   onFenced(ruler: { readonly epoch: number; readonly node: string }): void;
   onHealth(health: JournalHealth): void;
+  /** `redis.confirm`: so many messages have left without their commit, since the start. */
+  onUnconfirmed(total: number): void;
   /** A commit was applied. */
   onApplied(): void;
 }
@@ -63,9 +67,12 @@ export class Replica {
   #appliedAt = Number.NEGATIVE_INFINITY;
   #position: Position | null = null;
   #isWriting = false;
+  #unconfirmedAt = Number.NEGATIVE_INFINITY;
+  readonly #events: ReplicaEvents;
 
   constructor(settings: RedisSettings, identity: ReplicaIdentity, events: ReplicaEvents) {
     const random = Math.random;
+    this.#events = events;
     const store = {
       node: identity.node,
       boot: identity.boot,
@@ -85,6 +92,7 @@ export class Replica {
         // A lease that we acquired anew has raised our own fence: its answer is on its way, and brings the epoch.
         fenced: (ruler) => (ruler.node === identity.node ? undefined : events.onFenced(ruler)),
         health: (health) => events.onHealth(health),
+        unconfirmed: (total) => this.#tellUnconfirmed(total),
       },
       { flushEveryMs: identity.flushEveryMs },
     );
@@ -100,6 +108,13 @@ export class Replica {
         events.onApplied();
       },
     });
+  }
+
+  #tellUnconfirmed(total: number): void {
+    const now = this.#clock.now();
+    if (now - this.#unconfirmedAt < UNCONFIRMED_AGAIN_MS) return;
+    this.#unconfirmedAt = now;
+    this.#events.onUnconfirmed(total);
   }
 
   /** Connects, and follows the journal. */
@@ -151,11 +166,14 @@ export class Replica {
     };
   }
 
-  /** This node writes from now on; records are adopted or marked after it, until the journal is told that all are. */
-  serve(epoch: number): void {
+  /**
+   * This node writes from now on, or as soon as Redis has granted the epoch; records are adopted or marked after it, until the
+   * journal is told that all are.
+   */
+  serve(epoch: number, granted: boolean): void {
     this.#isWriting = true;
     this.#readerConnection.close();
-    this.journal.serve({ epoch, position: this.#position, adopts: true });
+    this.journal.serve({ epoch, position: this.#position, granted, adopts: true });
   }
 
   /** Commits all that waits. @param done ok, and the number of the last commit */

@@ -288,7 +288,7 @@ export function parseMessage(raw: string): SipMessage {
  */
 export function parseOwn(raw: string): SipMessage {
   const line = isResponse(raw) ? statusLine(raw) : requestLine(raw);
-  const table: number[] = [];
+  let size = 0;
   let at = line.next;
   let seen = 0;
   let repeated = 0;
@@ -296,11 +296,13 @@ export function parseOwn(raw: string): SipMessage {
     let end = lineFeed(raw, at);
     if (end === at) break;
     while (isFold(raw.charCodeAt(end + 2))) end = lineFeed(raw, end + 2);
-    const bit = 1 << addRow(table, raw, at, end);
+    const bit = 1 << readRow(size, raw, at, end);
+    size += ROW;
     repeated |= seen & bit;
     seen |= bit;
     at = end + 2;
   }
+  const table = ROWS.slice(0, size);
   const whole = cutAtContentLength(raw, table, at);
   return new SipMessage(line, whole, { table, headersEnd: at, seen, repeated });
 }
@@ -330,8 +332,11 @@ function isFold(code: number): boolean {
   return code === 32 || code === 9;
 }
 
-/** Reads one header line into the table. @returns its header number */
-function addRow(table: number[], raw: string, at: number, end: number): number {
+/** The table while it is read: one array for all messages, each of which gets a copy of the right size. No larger than the largest message needs. */
+const ROWS: number[] = [];
+
+/** Reads one header line into {@link ROWS} from `size` on. @returns its header number */
+function readRow(size: number, raw: string, at: number, end: number): number {
   const colon = raw.indexOf(":", at);
   if (colon < 0 || colon >= end) throw badHeader("a header without a colon", at);
   const nameEnd = raw.charCodeAt(colon - 1) > 32 ? colon : trimEnd(raw, at, colon);
@@ -344,7 +349,10 @@ function addRow(table: number[], raw: string, at: number, end: number): number {
   if (raw.charCodeAt(start) === 32 && raw.charCodeAt(start + 1) > 32) start++;
   else start = skipSpace(raw, start, end);
   const valueEnd = raw.charCodeAt(end - 1) > 32 ? end : trimEnd(raw, start, end);
-  table.push(id, at, start, Math.max(start, valueEnd));
+  ROWS[size] = id;
+  ROWS[size + 1] = at;
+  ROWS[size + 2] = start;
+  ROWS[size + 3] = Math.max(start, valueEnd);
   return id;
 }
 

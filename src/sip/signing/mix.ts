@@ -1,6 +1,11 @@
 /** A fast seeded hash: spreads, and hides nothing. For weights, order and loop values, never for what must not be forged. */
 
-const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const BASE64URL = new Uint8Array(64);
+for (const [value, character] of [
+  ..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+].entries()) {
+  BASE64URL[value] = character.charCodeAt(0);
+}
 
 /** Two 32-bit lanes over the characters of texts and parts of texts (multiply and xorshift, finished as in MurmurHash3). */
 export class Mix {
@@ -37,8 +42,21 @@ export class Mix {
 
   /** Ten characters of base64url: 60 bits. */
   text(): string {
-    const other = Math.imul(this.b ^ (this.a >>> 9), 0x27d4eb2f);
-    return letters(this.uint32()) + letters((other ^ (other >>> 15)) >>> 0);
+    const one = this.uint32();
+    const mixed = Math.imul(this.b ^ (this.a >>> 9), 0x27d4eb2f);
+    const other = (mixed ^ (mixed >>> 15)) >>> 0;
+    return String.fromCharCode(
+      code(one, 0),
+      code(one, 6),
+      code(one, 12),
+      code(one, 18),
+      code(one, 24),
+      code(other, 0),
+      code(other, 6),
+      code(other, 12),
+      code(other, 18),
+      code(other, 24),
+    );
   }
 }
 
@@ -47,13 +65,18 @@ export function mix32(text: string, seed = 0): number {
   return new Mix(seed).add(text).uint32();
 }
 
-/** Five characters for the low 30 bits. */
+/** Five characters for the low 30 bits. Made at once: one string, and not one for each character. */
 export function letters(value: number): string {
-  return (
-    BASE64URL.charAt(value & 63) +
-    BASE64URL.charAt((value >>> 6) & 63) +
-    BASE64URL.charAt((value >>> 12) & 63) +
-    BASE64URL.charAt((value >>> 18) & 63) +
-    BASE64URL.charAt((value >>> 24) & 63)
+  return String.fromCharCode(
+    code(value, 0),
+    code(value, 6),
+    code(value, 12),
+    code(value, 18),
+    code(value, 24),
   );
+}
+
+/** Character of the six bits from `shift` on. */
+function code(value: number, shift: number): number {
+  return BASE64URL[(value >>> shift) & 63] ?? 0;
 }

@@ -44,10 +44,11 @@ export class ActiveNode {
         store,
         fenced: (ruler) => this.fences.push(ruler),
         health: (health) => this.healths.push(health),
+        unconfirmed: () => {},
       },
       { flushEveryMs },
     );
-    this.writer.serve({ epoch, position });
+    this.writer.serve({ epoch, position, granted: true });
     this.connection.start();
   }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { histories } from "../../support/histories.ts";
 import {
   answer,
   dialogOf,
@@ -157,7 +158,8 @@ class Run {
       ({ message, flow }) => message.method === "INVITE" && flow.address === pbx(number).address,
     );
     const sent = invites.at(nth === 0 ? 0 : -1);
-    if (sent === undefined) return;
+    // With its INVITE over it is a stray, and which stray went up first is stored nowhere.
+    if (sent === undefined || this.world.proxy.status().contexts === 0) return;
     const { branch } = sent.message.topVia;
     const heard = this.heard.get(branch) ?? [];
     const final = heard.find((each) => each >= 200);
@@ -190,7 +192,7 @@ class Run {
 }
 
 for (const world of WORLDS) {
-  test(`with all stored the successor does what the active would have done, to the byte and the millisecond: ${world.name}`, () => {
+  test(`with all stored the successor does what the active would have done, to the byte and the millisecond: ${world.name}`, (t) => {
     const switchAt = fc.array(fc.nat(15), { minLength: 1, maxLength: 2 });
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 14 }), switchAt, (events, places) => {
@@ -207,11 +209,7 @@ for (const world of WORLDS) {
         assert.deepEqual(switched.cdrs, control.cdrs);
         assert.deepEqual(switched.world.stored().records, control.world.stored().records);
       }),
-      {
-        numRuns: Number(process.env["RUNS"] ?? 400),
-        interruptAfterTimeLimit: process.env["RUNS"] === undefined ? 4_000 : 3_600_000,
-        markInterruptAsFailure: false,
-      },
+      histories(t, { few: 400, withinMs: 4_000 }),
     );
   });
 }

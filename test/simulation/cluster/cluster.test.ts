@@ -22,6 +22,14 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 1_003_923,
     what: "suspended while it took over, woken after another had: it armed the calls of an old epoch",
   },
+  {
+    seed: 2_013_335,
+    what: "the active served by its witness, the other one's network was down: it heard nobody there, and took over",
+  },
+  {
+    seed: 3_039_022,
+    what: "Redis came back old and granted an epoch again: the resignation that had led to it was taken for a new one",
+  },
 ];
 
 function replay(seed: number): void {

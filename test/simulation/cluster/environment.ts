@@ -24,6 +24,8 @@ export interface Engine {
   /** Under which it writes; 0: it does not. */
   epoch: number;
   waiting: Omit<JournalEntry, "sequence">[];
+  /** Redis knows of its epoch. */
+  granted: boolean;
   committing: boolean;
   readonly afterCommit: (() => void)[];
   /** Did the last takeover read the journal to its end? */

@@ -46,6 +46,11 @@ export class JournalLink {
     const { world } = this;
     const { boot, epoch } = engine;
     if (epoch === 0) return;
+    // As the real one: nothing is written in an epoch that Redis has not granted.
+    if (!engine.granted) {
+      world.schedule.after(0, () => this.host.run(() => done(false, 0)));
+      return;
+    }
     if (engine.committing) {
       engine.afterCommit.push(() => this.commit(engine, done));
       return;
@@ -149,6 +154,7 @@ export class JournalLink {
       armCalls: (epoch) => {
         if (this.host.engine === null) return;
         this.host.engine.epoch = epoch;
+        this.host.engine.granted = this.host.engine.node.state.byRedis;
         this.host.engine.stopped = false;
         this.world.invariants.tookOver(this.host, this.host.engine);
         this.journalAgain(this.host.engine, epoch);
@@ -158,8 +164,10 @@ export class JournalLink {
         if (this.host.engine !== null) this.host.engine.stopped = false;
       },
       journalAgain: (epoch) => {
-        if (this.host.engine !== null && this.host.engine.epoch > 0)
-          this.journalAgain(this.host.engine, epoch);
+        const { engine } = this.host;
+        if (engine === null || engine.epoch === 0) return;
+        engine.granted = true;
+        this.journalAgain(engine, epoch);
       },
     };
   }

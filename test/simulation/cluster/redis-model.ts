@@ -10,8 +10,15 @@ export interface JournalEntry {
   readonly ended: boolean;
 }
 
+/** Who may write: raised with the lease, and by whoever writes in a higher epoch. */
+interface Fence {
+  readonly epoch: number;
+  readonly boot: string;
+}
+
 interface Data {
   readonly record: LeaseRecord | null;
+  readonly fence: Fence;
   readonly calls: ReadonlyMap<number, JournalEntry>;
   readonly sequence: number;
 }
@@ -23,6 +30,7 @@ interface Snapshot {
   readonly confirmed: boolean;
 }
 
+const EMPTY: Data = { record: null, fence: { epoch: 0, boot: "" }, calls: new Map(), sequence: 0 };
 const SNAPSHOTS = 64;
 
 export interface Owner {
@@ -66,7 +74,7 @@ export function runLeaseScript(
 }
 
 export class RedisModel {
-  private data: Data = { record: null, calls: new Map(), sequence: 0 };
+  private data: Data = EMPTY;
   private snapshots: Snapshot[] = [];
   /** Names the server's life. */
   life = 1;
@@ -100,22 +108,25 @@ export class RedisModel {
 
   lease(operation: LeaseOperation, owner: Owner, now: number): LeaseReply {
     const { done, record } = runLeaseScript(this.data.record, operation, owner);
-    this.data = { ...this.data, record };
+    const { fence } = this.data;
+    const raised = record !== null && record.epoch > fence.epoch;
+    this.data = { ...this.data, record, fence: raised ? { epoch: record.epoch, boot: record.boot } : fence };
     // Acquisitions and hand-overs wait for a replica.
     if (done && operation.kind !== "read")
       this.keep(now, operation.kind === "acquire" || operation.kind === "hand-over");
     return { outcome: done ? "granted" : "refused", reading: { source: `life ${this.life}`, record } };
   }
 
-  /** @returns the entries with their numbers; null: refused, another holder or epoch */
+  /** As the script of src/replication/commit-script.ts. @returns the entries with their numbers; null: refused, a newer epoch or its holder rules */
   commit(
     changes: readonly Omit<JournalEntry, "sequence">[],
     owner: Owner & { epoch: number },
     now: number,
   ): JournalEntry[] | null {
-    const { record } = this.data;
-    const ours = record !== null && record.boot === owner.boot && record.epoch === owner.epoch;
-    if (!ours && this.checksEpoch) return null;
+    const { record, fence } = this.data;
+    const { epoch, boot } = owner;
+    const isPast = fence.epoch > epoch || (fence.epoch === epoch && fence.boot !== boot);
+    if (isPast && this.checksEpoch) return null;
     const calls = new Map(this.data.calls);
     let { sequence } = this.data;
     const entries = changes.map((change) => {
@@ -125,7 +136,7 @@ export class RedisModel {
       else calls.set(entry.call, entry);
       return entry;
     });
-    this.data = { record, calls, sequence };
+    this.data = { record, fence: isPast ? fence : { epoch, boot }, calls, sequence };
     this.keep(now, false);
     return entries;
   }
@@ -144,7 +155,7 @@ export class RedisModel {
   }
 
   restartEmpty(): void {
-    this.newLife({ record: null, calls: new Map(), sequence: 0 });
+    this.newLife(EMPTY);
   }
 
   /** From a file that is older than what was confirmed. */

@@ -156,6 +156,21 @@ const scenarios: readonly Scenario[] = [
     withinMs: 4_000,
   },
   {
+    name: "heartbeats cut for a second, Redis killed, then the active's engine: its guardian resigns, b takes over",
+    fault: (w) => {
+      cut(w, () => true);
+      w.schedule.after(1_000, () => {
+        for (const { link } of w.allLinks()) link.up = true;
+      });
+      w.schedule.after(2_000, () => {
+        w.redis.up = false;
+      });
+      w.schedule.after(3_000, () => node(w, "a").crashEngine());
+    },
+    ends: "b",
+    withinMs: 3_200,
+  },
+  {
     name: "Redis killed, then the active killed, withoutRedis: hold: nobody",
     fault: (w) => {
       w.redis.up = false;

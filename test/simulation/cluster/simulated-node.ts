@@ -115,6 +115,7 @@ export class SimulatedNode implements Neighbour {
       socketsOpen: false,
       epoch: 0,
       waiting: [],
+      granted: false,
       committing: false,
       afterCommit: [],
       journalRead: false,
@@ -250,12 +251,18 @@ export class SimulatedNode implements Neighbour {
     const { world } = this;
     const { random, schedule } = world;
     const answer = (): void => {
-      const owner = this.frontLink ? world.nodes.find((node) => node.answersArp) : undefined;
-      const outcome = owner === undefined ? "arp-silent" : owner === this ? "own" : owner.answersProbe();
+      const outcome = this.ownerSeen();
       const silent = outcome === "arp-silent" || outcome === "sip-silent";
       schedule.after(silent ? PROBE_MS : 1 + random.below(3), () => done(outcome));
     };
     schedule.after(0.5, answer);
+  }
+
+  private ownerSeen(): ProbeOutcome {
+    if (!this.frontLink) return this.ownsAddress ? "own" : "unasked";
+    const owner = this.world.nodes.find((node) => node.answersArp);
+    if (owner === undefined) return "arp-silent";
+    return owner === this ? "own" : owner.answersProbe();
   }
 
   answersProbe(): "active" | "idle" | "refused" | "sip-silent" {

@@ -20,7 +20,14 @@ const STATUS: ClusterStatus = {
   decision: null,
   front: "ok",
   redis: "ok",
-  journal: { records: 3, lagMs: 0, inSync: true, reason: "every change is committed", uncommitted: 0 },
+  journal: {
+    records: 3,
+    lagMs: 0,
+    inSync: true,
+    reason: "every change is committed",
+    uncommitted: 0,
+    unconfirmed: 0,
+  },
   peers: [],
   ignored: {},
 };

@@ -41,7 +41,10 @@ class TableWorld {
     wall: () => 1_000_000 + this.now + this.clockSetBy,
     now: () => this.now,
     hangUp: (dialog) => this.hungUp.push(dialog),
+    changed: () => this.changes++,
   });
+  /** How often the journal was told. */
+  changes = 0;
 
   pass(ms: number): void {
     this.now += ms;
@@ -71,6 +74,24 @@ class TableWorld {
     assert.deepEqual([table.size, wheel.size, table.callsOn(A), table.callsOn(B)], [0, 0, 0, 0]);
   }
 }
+
+describe("the journal is told of a request inside the dialog", () => {
+  const rows = [
+    { name: "the ACK of the INVITE: nothing new", cseq: 7, bye: false, changes: 0 },
+    { name: "a request that comes again: nothing new", cseq: 6, bye: false, changes: 0 },
+    { name: "a higher CSeq", cseq: 8, bye: false, changes: 1 },
+    { name: "a BYE, whatever its CSeq", cseq: 7, bye: true, changes: 1 },
+  ];
+  for (const { name, cseq, bye, changes } of rows) {
+    test(name, () => {
+      const world = new TableWorld();
+      world.up();
+      world.changes = 0;
+      world.table.seen(KEY, { byCaller: true, calleeTag: "b1", cseq, bye, reason: "" });
+      assert.equal(world.changes, changes);
+    });
+  }
+});
 
 describe("the account of a call", () => {
   test("holds all that is known of it, times by the wall clock", () => {
@@ -251,6 +272,15 @@ describe("who hung up", () => {
       assert.deepEqual([endedBy, reason], goesOn ? ["callee", "late"] : ["caller", "early"]);
     });
   }
+
+  test("a BYE while it rings that was answered before the INVITE is: the call ends with its answer, and does not stay for hours (§15)", () => {
+    const world = new TableWorld();
+    world.begin();
+    world.table.seen(KEY, { ...bye(true, "early"), calleeTag: "b1" });
+    world.table.ended(KEY, null);
+    world.table.answered(KEY, ANSWER, world.now);
+    assert.deepEqual([world.table.size, world.account.endedBy, world.account.status], [0, "caller", 200]);
+  });
 
   test("an answer whose To can't be read: any BYE", () => {
     const world = new TableWorld();

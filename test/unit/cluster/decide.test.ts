@@ -23,6 +23,20 @@ const noRedis = { redis: "lost", lease: "unknown" } as const;
 
 const table: readonly Case[] = [
   {
+    name: "lost | expired | answers | own network down: holds, whoever serves would not be heard",
+    row: "own network down",
+    action: "hold",
+    alarm: true,
+    seen: { front: "lost", probe: "unasked" },
+  },
+  {
+    name: "lost | - | lost | own network down: holds",
+    row: "own network down",
+    action: "hold",
+    alarm: true,
+    seen: { ...noRedis, front: "lost", probe: "unasked", witness: false },
+  },
+  {
     name: "resigned, address confirmed gone | any lease | any Redis: the named successor takes over now",
     row: "resigned, gone",
     action: "take-over",

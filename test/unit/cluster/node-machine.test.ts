@@ -168,6 +168,23 @@ describe("a takeover", () => {
     assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
   });
 
+  test("a process that is told to end while it takes over hands over as soon as it serves", () => {
+    const bench = takingOver();
+    bench.feed({ kind: "leave" });
+    assert.equal(bench.state.role, "taking-over");
+    bench.feed({ kind: "address", present: true, failed: false });
+    for (const each of ["sockets", "journal"] as const)
+      bench.feed({ kind: "step-done", step: each, ok: true });
+    assert.deepEqual([bench.state.role, bench.state.switchover?.phase], ["active", "offered"]);
+  });
+
+  test("a process that is told to end, and whose place nobody takes, steps down in order", () => {
+    const bench = active();
+    bench.feed({ kind: "leave" });
+    bench.hear({ kind: "decline", epoch: 6, reason: "it is not ready" });
+    assert.equal(bench.state.role, "stepping-down");
+  });
+
   test("arms the calls and verifies when it serves", () => {
     const kinds = active().kinds();
     assert.ok(kinds.indexOf("arm-calls") < kinds.indexOf("verify"), kinds.join());
@@ -210,6 +227,23 @@ describe("a takeover", () => {
     assert.ok(acquire?.kind === "lease");
     bench.reply(acquire.operation, "refused", { ...HELD, holder: "edge-c", epoch: 6 });
     assert.deepEqual([bench.state.role, bench.state.takeover], ["standby", null]);
+  });
+
+  test("whose lease is refused each time asks for it once a renewal's time, and not in each turn", () => {
+    const bench = new Bench();
+    bench.feed(inSync);
+    const former = { holder: "edge-b", boot: "boot-of-before", epoch: 6, counter: 0, ask: null };
+    let asked = 0;
+    for (const end = bench.now + 1_000; bench.now < end; bench.now += 5) {
+      bench.feed({ kind: "tick" });
+      for (const effect of bench.taken()) {
+        if (effect.kind === "probe") bench.feed({ kind: "probed", outcome: "refused", askedAt: bench.now });
+        if (effect.kind !== "lease") continue;
+        if (effect.operation.kind === "acquire") asked++;
+        bench.reply(effect.operation, effect.operation.kind === "acquire" ? "refused" : "granted", former);
+      }
+    }
+    assert.ok(asked > 1 && asked <= 11, `${asked} times in a second`);
   });
 
   test("whose answer comes after its time to live is none: the node was frozen", () => {

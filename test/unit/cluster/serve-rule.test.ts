@@ -22,6 +22,7 @@ function seen(changes: Partial<ServeEvidence>): ServeEvidence {
     redis: "ok",
     standbys: [silent],
     witnessAt: NEVER,
+    aloneAt: NEVER,
     front: "ok",
     tookAlone: false,
     higherEpoch: 0,
@@ -128,6 +129,17 @@ const rows: readonly Case[] = [
   {
     name: "a witness, but the peer lives: then it has to acknowledge",
     seen: { ...noRenewal, witnessAt: 10_250, standbys: [{ ...without, alive: true }] },
+    action: "fence",
+  },
+  {
+    name: "a witness of a moment ago, before the peer was back: it has that long to acknowledge",
+    seen: { ...noRenewal, witnessAt: 10_290, aloneAt: 10_250, standbys: [{ ...without, alive: true }] },
+    action: "serve",
+    until: 10_600,
+  },
+  {
+    name: "the same, but the front is lost",
+    seen: { ...noRenewal, aloneAt: 10_250, standbys: [{ ...without, alive: true }], front: "lost" },
     action: "fence",
   },
   {

@@ -11,7 +11,7 @@ import {
   OPERATED_MAX,
   type OperatorRecord,
 } from "../../../src/health/health-table.ts";
-import { allDown, RANK } from "../../../src/health/target-health.ts";
+import { RANK } from "../../../src/health/target-health.ts";
 import type { TargetStatus } from "../../../src/health/target-status.ts";
 import { TimerWheel } from "../../../src/sip/timer/timer-wheel.ts";
 import { DEFAULT_POLICY } from "../../support/health-run.ts";
@@ -224,21 +224,6 @@ describe("what routing asks", () => {
     table.operate(B, { state: "disabled", by: "ann" }, now());
     assert.deepEqual([table.rank(A), table.rank(B)], [RANK.closed, RANK.closed]);
   });
-
-  const { usable, failing, recovering, down, closed } = RANK;
-  const panics: { ranks: number[]; panic: boolean }[] = [
-    { ranks: [down, down], panic: true },
-    { ranks: [down, recovering], panic: true },
-    { ranks: [down, closed], panic: true },
-    { ranks: [down, failing], panic: false },
-    { ranks: [down, usable, closed], panic: false },
-    { ranks: [closed, closed], panic: false },
-    { ranks: [], panic: false },
-  ];
-  for (const { ranks, panic } of panics) {
-    test(`panic with ranks ${ranks.join(", ") || "none"}: ${panic}`, () =>
-      assert.equal(allDown(ranks), panic));
-  }
 
   test("slow start: a tenth when it comes back, the whole weight after 10 s, growing evenly", () => {
     const { table, follow, until, dead, status, now } = world();

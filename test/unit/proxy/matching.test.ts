@@ -112,6 +112,36 @@ describe("what a proxy's transactions are", () => {
   });
 });
 
+describe("a caller over a stream whose connection was lost", () => {
+  const first = { ...CALLER, transport: "tcp" as const, listener: 1, port: 40_123, connection: 7 };
+  const second = { ...first, port: 40_124, connection: 8 };
+  const via = "SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKstream";
+  const invite = request("INVITE", { via });
+
+  function ringing(): { world: ProxyWorld; forwarded: SipMessage } {
+    const world = new ProxyWorld();
+    const sent = world.receive(invite, first).find(({ message }) => message.method === "INVITE");
+    assert.ok(sent);
+    world.receive(answer(sent.message, 180), pbx(1));
+    return { world, forwarded: sent.message };
+  }
+
+  test("§18.2.2 sends its INVITE again by a new one: what it missed and what follows comes there", () => {
+    const { world, forwarded } = ringing();
+    const [again] = world.receive(invite, second);
+    assert.deepEqual([again?.message.status, again?.flow.connection], [180, 8]);
+    const [ok] = world.receive(answer(forwarded, 200), pbx(1));
+    assert.deepEqual([ok?.message.status, ok?.flow.connection], [200, 8]);
+  });
+
+  test("and nobody else's: the same INVITE from another address moves nothing", () => {
+    const { world, forwarded } = ringing();
+    world.receive(invite, { ...second, address: "192.0.2.99" });
+    const [ok] = world.receive(answer(forwarded, 200), pbx(1));
+    assert.deepEqual([ok?.message.status, ok?.flow.connection], [200, 7]);
+  });
+});
+
 describe("the ACK of a non-2xx (§17.1.1.3)", () => {
   const invite = parseMessage(
     request("INVITE", {

@@ -117,6 +117,27 @@ describe("16.11 responses of a transaction that another node began", () => {
     assert.deepEqual(outline(b.receive(answer(message, 200, { tag: "b1" }), pbx(2))), ["200 caller"]);
   });
 
+  const second = [
+    { name: "a 2xx is ended", status: 200, sent: ["ACK pbx1", "BYE pbx1"] },
+    { name: "a refusal is acknowledged", status: 503, sent: ["ACK pbx1"] },
+  ];
+  for (const { name, status, sent } of second) {
+    test(`16.11: one final goes up; after a refusal the caller waits for nothing, so that of another target's ${name}`, () => {
+      const [a, b] = [new ProxyWorld(), new ProxyWorld()];
+      const invite = a.invite();
+      const { message } = only(
+        a.pass(2_100).filter(({ to }) => to.includes("10.1.0.12")),
+        "INVITE",
+      );
+      for (let n = 0; n < 2; n++)
+        assert.deepEqual(outline(b.receive(answer(message, 486, { tag: "b9" }), pbx(2))), [
+          "ACK pbx2",
+          "486 caller",
+        ]);
+      assert.deepEqual(outline(b.receive(answer(invite.message, status), pbx(1))), sent);
+    });
+  }
+
   test("16.11: a 100 stays here", () => {
     const { invite, b } = handedOver();
     assert.deepEqual(b.receive(answer(invite.message, 100), pbx(1)), []);

@@ -135,6 +135,7 @@ describe("redis.confirm", () => {
     state.clock.advance(0);
     for (let call = 0; call < 1_000; call++) state.active.set(`other ${call}`, "x".repeat(1_000));
     assert.deepEqual(run(state), [CONFIRM_MS]);
+    assert.equal(state.active.writer.counts.unconfirmed, 1, "and is counted");
   });
 
   test("does not wait for a store that is away", () => {
@@ -150,6 +151,7 @@ describe("redis.confirm", () => {
     state.store.fault = "REDIS_MEMORY";
     state.active.set("call 1", "a");
     assert.deepEqual(run(state), [1]);
+    assert.deepEqual(state.active.unconfirmed, [1], "and it is told");
   });
 
   test("what waits at a node that is fenced never runs", () => {
@@ -266,7 +268,7 @@ describe("a successor whose records are adopted bit by bit", () => {
     clock.advance(20);
     store.requests.length = 0;
     const position = active.writer.committed;
-    active.writer.serve({ epoch: 1, position, adopts: true });
+    active.writer.serve({ epoch: 1, position, granted: true, adopts: true });
     active.writer.up();
     active.adopt("call 1", "a");
     clock.advance(CANARY_MS);
@@ -319,6 +321,39 @@ describe("the epoch", () => {
     assert.equal(JSON.stringify(store.texts()), before);
     assert.deepEqual(active.fences, [{ epoch: 2, node: "edge-b" }]);
     assert.equal(successor.fences.length, 0);
+  });
+
+  test("a commit that was refused for a newer epoch of this node's own, which it knows by now, is sent again", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    // The lease was acquired anew over a connection of its own, and its answer is read before that of the commit.
+    store.data.fence = { epoch: 2, node: "edge-a" };
+    clock.advance(0);
+    active.writer.raise(2);
+    const left: number[] = [];
+    active.writer.confirmed(() => left.push(clock.now()));
+    clock.advance(20);
+    assert.deepEqual(active.fences, []);
+    assert.deepEqual(store.texts(), [["call 1", "a"]]);
+    assert.equal(left.length, 1);
+  });
+
+  test("in an epoch that was taken without the store nothing is written until it is granted: the store may be another's", () => {
+    const { it, active, clock, store } = world();
+    active.set("call 1", "of the holder");
+    clock.advance(20);
+    const other = it.active({ node: "edge-b", epoch: 2, granted: false });
+    other.set("call 2", "of who took over alone");
+    const drained: boolean[] = [];
+    other.writer.drain((done) => drained.push(done));
+    clock.advance(CANARY_MS * 4);
+    assert.deepEqual(store.texts(), [["call 1", "of the holder"]]);
+    assert.deepEqual([active.fences, drained, other.writer.health.state], [[], [false], "degraded"]);
+    store.data.fence = { epoch: 3, node: "edge-b" };
+    other.writer.raise(3);
+    clock.advance(20);
+    assert.deepEqual(store.texts(), [["call 2", "of who took over alone"]]);
+    assert.equal(other.writer.health.state, "ok");
   });
 
   test("the same epoch of another holder is refused", () => {

@@ -1,0 +1,52 @@
+// An hour at 500 calls a second with Redis stalled 300 ms each minute. Only with TANDEM_LAB_LONG=1; MINUTES and EVERY (seconds between two
+// stalls) make it shorter. test/lab/cluster-faults.test.ts has four stalls in `npm test`.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { untilCdrs } from "./cdr-lines.ts";
+import { Pair, wallNow } from "./pair.ts";
+import { labObstacle } from "./requirements.ts";
+import { startCaller, startPbx } from "./sipp.ts";
+
+const isLong = process.env["TANDEM_LAB_LONG"] === "1";
+const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
+const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const MINUTES = Number(process.env["MINUTES"] ?? 60);
+const EVERY_MS = 1_000 * Number(process.env["EVERY"] ?? 60);
+const [RATE, STALL_MS, NUMBER] = [500, 300, "1007"] as const;
+const CALLS = RATE * 60 * MINUTES;
+
+describe(`Redis stalled ${STALL_MS} ms each ${EVERY_MS / 1_000} s`, { skip }, () => {
+  test(`${CALLS} calls at ${RATE} a second: 0 switches, all complete, exactly one record each`, async (context) => {
+    using pair = new Pair();
+    const { caller, pbx } = pair;
+    await startPbx(pbx, { scenario: "uas-ring-answer", ownMachine: true });
+    await pair.start();
+    const { active, standby } = pair;
+    const calling = startCaller(caller, {
+      ...{ scenario: "uac-call", remote: { address: pair.floatingIp }, ownMachine: true },
+      ...{ calls: CALLS, rate: RATE, number: NUMBER },
+    });
+    const ends = wallNow() + 60_000 * MINUTES;
+    let stalls = 0;
+    while (wallNow() + EVERY_MS < ends) {
+      await delay(EVERY_MS - STALL_MS);
+      pair.redis.freeze();
+      await delay(STALL_MS);
+      pair.redis.thaw();
+      stalls++;
+    }
+    const { code, statistics, errors } = await calling.finished();
+    const files = [pair.cdrFile("edge-a"), pair.cdrFile("edge-b")];
+    const ids = (await untilCdrs(CALLS, NUMBER, ...files)).map(({ callId }) => callId);
+    const taken = [active, standby]
+      .flatMap((node) => node.logs())
+      .filter(({ role, what }) => what === "role" && role === "taking-over");
+    context.diagnostic(
+      `${stalls} stalls; ${statistics?.successful} of ${CALLS} calls; ${ids.length} records of ${new Set(ids).size}; ${taken.length - 1} switches`,
+    );
+    assert.equal(taken.length, 1, JSON.stringify(taken));
+    assert.equal(code, 0, errors);
+    assert.deepEqual([new Set(ids).size, ids.length], [CALLS, CALLS]);
+  });
+});
