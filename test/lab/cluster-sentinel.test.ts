@@ -16,6 +16,9 @@ const SENTINELS = [26_379, 26_380, 26_381];
 /** Without an answer to a new call: nothing is switched, and two cores have much else to do. */
 const GAP_MS_MAX = 1_500;
 
+/** An engine that has just started is slow for some seconds. */
+const WARM_MS = 3_000;
+
 let pair: Pair;
 let prober: Prober;
 let replica: Program;
@@ -44,6 +47,7 @@ before(async () => {
   await Callers.answer(pair);
   await pair.start();
   prober = new Prober(pair.caller);
+  await delay(WARM_MS);
 });
 after(() => pair?.close());
 

@@ -27,6 +27,8 @@ import { RoleHook } from "./role-hook.ts";
 const VERIFY_TRIES_MAX = 3;
 /** A goodbye, as often as a resignation. */
 const GOODBYE_COPIES = 5;
+/** Nothing came for so long after a hand-over: nothing will. */
+const RELAY_QUIET_MS = 200;
 /** A process that ends lets its last datagrams out. */
 const LAST_WORDS_MS = 20;
 
@@ -228,13 +230,21 @@ export class ClusterEdges implements ClusterPorts {
     });
     this.#parts.replica.journal.retire(); // the successor writes
     intake.relay((raw, flow) => sender.take(raw, flow));
+    const until = clock.now() + forMs;
     this.#relayed = new Promise((resolve) => {
-      clock.wakeAt(clock.now() + forMs, () => {
-        this.closeSockets();
+      const look = (before: number): void => {
         const { relayed, dropped } = sender;
+        const came = relayed + dropped;
+        // Where the kernel gives the sockets nothing any more, the node begins anew the sooner.
+        if (came > before && clock.now() < until) {
+          clock.wakeAt(clock.now() + RELAY_QUIET_MS, () => look(came));
+          return;
+        }
+        this.closeSockets();
         log.info({ to, relayed, dropped }, "late datagrams relayed");
         resolve();
-      });
+      };
+      clock.wakeAt(clock.now() + RELAY_QUIET_MS, () => look(0));
     });
   }
 
@@ -286,7 +296,8 @@ export class ClusterEdges implements ClusterPorts {
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
     this.#parts.intake.hold();
-    this.#parts.replica.drain(done);
+    // A journal that can't be drained says so at once: too soon for the machine, which is in the middle of a step.
+    this.#parts.replica.drain((ok, lastEntry) => setImmediate(() => done(ok, lastEntry)));
   }
 
   resumeCalls(): void {

@@ -295,6 +295,18 @@ describe("a successor whose records are adopted bit by bit", () => {
 });
 
 describe("the epoch", () => {
+  test("raised while a commit is on its way, which is refused for the former one: written again under the new one", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    store.data.fence = { epoch: 2, node: "edge-a" }; // the lease was acquired anew
+    clock.advance(0);
+    assert.equal(store.requests.length, 1);
+    active.writer.raise(2);
+    clock.advance(20);
+    assert.deepEqual(store.texts(), [["call 1", "a"]]);
+    assert.deepEqual([active.fences, active.writer.health.state], [[], "ok"]);
+  });
+
   test("an engine with an old epoch that wakes and writes: 0 records changed, and it is told", () => {
     const { it, active, clock, store } = world();
     active.set("call 1", "a");
