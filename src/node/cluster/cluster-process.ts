@@ -12,6 +12,7 @@ import { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
 import { serveUntilOf } from "../../cluster/lease.ts";
 import { ProbeSigner } from "../../cluster/probe-token.ts";
 import { RelayCodec } from "../../cluster/relay-codec.ts";
+import { isHandingOverTo } from "../../cluster/switching-over.ts";
 import type { ClusterConfig, Config } from "../../config/config.ts";
 import type { RedisConfig } from "../../config/redis-config.ts";
 import { type GuardianLink, openGuardianLink } from "../../guardian/engine-link.ts";
@@ -115,8 +116,10 @@ export class ClusterProcess {
       redis,
       { cluster: cluster.name, node, boot: this.#boot, secrets: cluster.secret, flushEveryMs },
       {
-        onFenced: ({ epoch, node: ruler }) =>
-          this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`),
+        onFenced: ({ epoch, node: ruler }) => {
+          if (isHandingOverTo(this.edges.node.state, ruler)) return;
+          this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`);
+        },
         onHealth: (health) => this.#log.info(health, "journal"),
         onUnconfirmed: (messages) =>
           this.#log.warn({ messages }, "redis.confirm: messages have left without their commit"),

@@ -14,6 +14,7 @@ import type {
 import { resignationKit, resignations } from "../../../src/cluster/resignation.ts";
 import { mayServe } from "../../../src/cluster/serving.ts";
 import type { ClusterSettings } from "../../../src/cluster/settings.ts";
+import { isHandingOverTo } from "../../../src/cluster/switching-over.ts";
 import { message, settings, status } from "./example.ts";
 
 /** A node under test: time in milliseconds, the effects since the last look. */
@@ -435,8 +436,13 @@ describe("a hand-over", () => {
     bench.taken();
     bench.feed({ kind: "operator", command: { kind: "switchover", to: "edge-a", force: true } });
     bench.hear({ kind: "accept", epoch: 6 });
+    assert.equal(isHandingOverTo(bench.state, "edge-a"), false); // it may still go back to serving
     bench.feed({ kind: "flushed", ok: true, lastEntry: 7 });
     bench.feed({ kind: "tick" });
+    assert.deepEqual(
+      [isHandingOverTo(bench.state, "edge-a"), isHandingOverTo(bench.state, "edge-c")],
+      [true, false],
+    );
     const handOver = bench.taken().findLast((effect) => effect.kind === "lease");
     assert.ok(handOver?.kind === "lease");
     bench.reply(handOver.operation, "granted", { ...HELD, epoch: 7, counter: 9 });
