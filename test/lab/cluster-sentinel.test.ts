@@ -55,13 +55,13 @@ after(() => pair?.close());
 
 describe("a pair whose Redis is watched by Sentinels", { skip }, () => {
   test("the master dies and its newest writes are lost: nothing is switched, epochs only grow, no call notices", async (context) => {
-    const { engine } = pair.active;
-    const former = pair.active;
+    const { active: former, standby: next } = pair;
+    const { engine } = former;
     // What is written now the replica never gets: first of all a new epoch.
     replica.freeze();
     asked(6_379, "CLIENT", "KILL", "TYPE", "replica");
     assert.equal((await pair.ask(former, { command: "switchover" })).ok, true);
-    await pair.standby.untilRole("active");
+    await next.untilRole("active");
     await former.untilRestarted(engine);
     await pair.untilReady(former);
     const { active, standby } = pair;
