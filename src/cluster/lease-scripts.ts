@@ -38,7 +38,7 @@ return answer(1)`;
 export const ACQUIRE_LEASE = `${ANSWER}
 local r = redis.call('HMGET', KEYS[1], 'holder', 'boot', 'epoch', 'counter')
 if (r[1] or '') ~= ARGV[4] or (r[2] or '') ~= ARGV[5] or (r[3] or '') ~= ARGV[6] then return answer(0) end
-if ARGV[7] ~= '' and (r[4] or '') ~= ARGV[7] then return answer(0) end
+if ARGV[7] ~= '' and (r[4] or '0') ~= ARGV[7] then return answer(0) end
 if r[3] and tonumber(ARGV[3]) <= tonumber(r[3]) then return answer(0) end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'boot', ARGV[2], 'epoch', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'counter', 1)

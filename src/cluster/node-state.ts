@@ -270,6 +270,7 @@ export type NodeEffect =
   | { readonly kind: "announce" }
   | { readonly kind: "check-conflict" }
   | { readonly kind: "reset-connections" }
+  /** What still comes to the sockets goes to that node for so long; then they are closed. */
   | { readonly kind: "relay"; readonly to: string; readonly forMs: number }
   | { readonly kind: "fence-peer"; readonly node: string | null }
   | { readonly kind: "hook"; readonly role: Role }

@@ -23,6 +23,7 @@ export interface ClusterPorts {
   /** Unread. */
   closeSockets(): void;
   resetConnections(): void;
+  /** What was held and what still comes; then the sockets are closed. */
   relay(to: string, forMs: number): void;
   /** To the journal's end; time-out 250 ms. */
   applyJournal(done: (ok: boolean) => void): void;

@@ -64,7 +64,8 @@ function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
     rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
   if ((e.redis === "lost" || e.tookAlone) && settings.nodes.length > 2) rights.push(byMajority(e, settings));
   // What was earned lasts: a peer that is back must have time to hear that this node serves.
-  rights.push({ sentAt: mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt, basis: "alone" });
+  if (e.front === "ok")
+    rights.push({ sentAt: mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt, basis: "alone" });
   return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
 }
 

@@ -59,14 +59,15 @@ export function stepDownTick(t: Turn): void {
   s.notBefore = Math.max(s.notBefore, now + GIVE_WAY_MS);
 }
 
-/** Nothing is owned any more: the node follows again. */
-export function becomeStandby(t: Turn, reason: string): void {
+/** Nothing is owned any more: the node follows again. @param sockets kept: what still comes is relayed from them first */
+export function becomeStandby(t: Turn, reason: string, sockets: "closed" | "kept" = "closed"): void {
   const { s, out } = t;
   forget(t);
   if (s.maintenanceNext) s.maintenance = true;
   s.maintenanceNext = false;
   s.own = { ...s.own, inSync: false };
-  out.push({ kind: "close-sockets" }, { kind: "follow-journal" });
+  if (sockets === "closed") out.push({ kind: "close-sockets" });
+  out.push({ kind: "follow-journal" });
   if (s.addressPresent) s.retryAddressAt = t.now + RETRY_ADDRESS_MS;
   setRole(t, s.maintenance ? "maintenance" : "standby", reason);
 }

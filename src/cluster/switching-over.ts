@@ -26,6 +26,7 @@ const ACCEPTED_MS_MAX = 2_000;
 /** Datagrams that still come here are relayed for so long (an 18x over UDP is never repeated). */
 const RELAY_MS = 1_000;
 const COPIES = 3;
+const HANDING_OVER: ReadonlySet<Switchover["phase"]> = new Set(["handing-over", "handed-over", "unknown"]);
 /** `--force` on a standby counts for so long. */
 const FORCED_MS = 10_000;
 
@@ -130,6 +131,15 @@ export function switchoverMessage(t: Turn, { node, boot, body }: Message): void 
     default:
       break;
   }
+}
+
+/**
+ * Is this node, which serves no more, giving its lease to that one just now? Then it is no surprise that Redis takes nothing of this
+ * one any more; the answer to the hand-over, which is on its way, says what is to be done.
+ */
+export function isHandingOverTo(s: NodeState, node: string): boolean {
+  const { switchover } = s;
+  return switchover?.side === "giving" && switchover.peer === node && HANDING_OVER.has(switchover.phase);
 }
 
 function isGivingTo({ s }: Turn, node: string): boolean {
@@ -262,7 +272,7 @@ export function tellReleased(t: Turn): void {
   if (s.addressPresent && !late) return;
   send(t, switchover.peer, { kind: "released", epoch: s.epochSeen, addressGone: !s.addressPresent }, COPIES);
   out.push({ kind: "relay", to: switchover.peer, forMs: RELAY_MS });
-  becomeStandby(t, `handed over to ${switchover.peer}`);
+  becomeStandby(t, `handed over to ${switchover.peer}`, "kept");
 }
 
 function released(

@@ -75,6 +75,8 @@ export function acquired(t: Turn, reply: Extract<NodeEvent, { kind: "lease" }>):
     begin(t, { epoch, byRedis: true, reason, sentAt: reply.sentAt, released: true, since: takeover.since });
     return;
   }
+  // A record that compares unequal each time must not be asked for in each turn.
+  s.notBefore = Math.max(s.notBefore, now + s.settings.leaseRenewMs);
   const why = reply.reply.outcome === "error" ? reply.reply.message : "somebody was faster";
   record(t, "takeover", { reason: `the lease was not granted (${inTime ? why : "too late"})` });
 }
@@ -102,6 +104,8 @@ function begin(t: Turn, start: Start): void {
   s.conflicts = 0;
   s.nextConflictAt = now;
   s.askedBy = null;
+  // A resignation in favour of this epoch is used up: a Redis that is back old may grant the epoch again, to the node that resigned.
+  s.peers = s.peers.map((view) => (view.resignation === null ? view : { ...view, resignation: null }));
   s.serving = false;
   s.fence = "none";
   s.takeover = {
@@ -164,8 +168,10 @@ export function stepDone(t: Turn, step: TakeoverStep, ok: boolean): void {
     return;
   }
   if (!ok) record(t, "alarm", { reason: `the takeover goes on without its ${step}` });
-  if (step === "address") t.out.push({ kind: "announce" });
   const waitingFor = takeover.waitingFor.filter((other) => other !== step);
+  // Not before the sockets: what came to a closed port would be refused (ICMP), and callers would give up.
+  const isReachable = !waitingFor.includes("address") && !waitingFor.includes("sockets");
+  if (isReachable && (step === "address" || step === "sockets")) t.out.push({ kind: "announce" });
   const phases = { ...takeover.phases, [step]: now - takeover.since };
   s.takeover = { ...takeover, waitingFor, phases };
   activateWhenReady(t);

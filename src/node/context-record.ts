@@ -36,6 +36,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Of the records that stand inside this one; they have fields of their own to append. */
 const PART = 1;
 
+/** Place of "<Call-ID> <tag>" among the fields. */
+export const CALL_KEY_FIELD = 4;
+
 /** @param now monotonic milliseconds */
 export function contextRecord(context: ResponseContext, now: number): string {
   const { best, routes, scope } = context;
@@ -114,7 +117,7 @@ export function readContextRecord(text: string, reading: ContextReading): Stored
     topVia: record.text(1),
     nextVia: record.text(2),
     loop: record.text(3),
-    callKey: record.text(4),
+    callKey: record.text(CALL_KEY_FIELD),
     group: record.text(5),
     emergency: record.flag(6),
     inDialog: record.flag(7),

@@ -1,5 +1,6 @@
 /** The core and what follows it, wired for one process. It does nothing by itself until it serves. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import type { pino } from "pino";
 import type { Call } from "../calls/call.ts";
 import { CallTable } from "../calls/call-table.ts";
@@ -11,13 +12,14 @@ import type { AnswerProbe } from "../proxy/core.ts";
 import { Counters } from "../proxy/counters.ts";
 import { SipProxy } from "../proxy/proxy.ts";
 import type { Journal } from "../replication/journal.ts";
-import type { WarmRecord } from "../replication/warm-copy.ts";
-import type { Transports } from "../transport/flow.ts";
+import { SipParseError } from "../sip/message/parse-error.ts";
+import { parseMessage } from "../sip/message/sip-message.ts";
+import type { Flow, Transports } from "../transport/flow.ts";
 import { CdrFile } from "./cdr-file.ts";
 import { NodeJournal } from "./node-journal.ts";
 import { NodeTargets } from "./node-targets.ts";
 import { OverloadWatch } from "./overload.ts";
-import { type RestoreCounts, type Restored, restoreRecords } from "./restore.ts";
+import { Restoration, type RestoreCounts, type RestoredCopy } from "./restore.ts";
 import { type PartsSource, partsOf, type RunningParts } from "./running-config.ts";
 import type { SystemClock } from "./system-clock.ts";
 
@@ -35,10 +37,17 @@ export interface Edges {
 
 /** What of the standby's copy a takeover reads. */
 export interface Inheritance {
-  readonly records: Iterable<readonly [string, WarmRecord]>;
+  readonly copy: RestoredCopy;
   /** How long ago a commit was, by the store's clock, in milliseconds. */
   readonly ageOf: (committedAt: number) => number;
 }
+
+/** What has waited in the sockets for the takeover comes first. */
+const RESTORE_AFTER_MS = 30;
+/** Restoring goes on for so long at a time: what comes meanwhile waits no longer. */
+const RESTORE_TURN_MS = 2;
+/** While this node may not serve nothing is restored, and it is asked again after this. */
+const RESTORE_AGAIN_MS = 20;
 
 export class Engine {
   readonly proxy: SipProxy;
@@ -52,8 +61,8 @@ export class Engine {
   readonly #source: PartsSource;
   readonly #parts: RunningParts;
   readonly #journal: NodeJournal;
-  /** What was taken over and does not run yet. */
-  #restored: Restored | null = null;
+  /** What was taken over and is not all restored yet. */
+  #restoring: Restoration | null = null;
   #retryAfterS: number;
   #overload: Config["overload"];
 
@@ -115,31 +124,60 @@ export class Engine {
   }
 
   /**
-   * Takes over what another node wrote. Nothing of it runs before {@link serve}.
-   * @returns what it was, for the log and the history
+   * Takes over what another node wrote. Calls are restored as they are heard of from {@link receive} on, and all others by
+   * {@link restoreRest}.
    */
-  restore({ records, ageOf }: Inheritance): RestoreCounts {
+  inherit({ copy, ageOf }: Inheritance): void {
     const { router, timers, timerCMs } = this.#parts;
-    this.#restored = restoreRecords(records, {
+    this.#restoring = new Restoration(copy, {
       proxy: this.proxy,
       calls: this.calls,
       journal: this.#journal,
-      now: this.#edges.clock.now(),
+      now: () => this.#edges.clock.now(),
       ageOf,
       targets: router.targets(),
       transactionMs: timers.transactionMs,
       timerCMs,
       other: (kind, record) => this.targets.restore(kind, record),
     });
-    return this.#restored.counts;
   }
 
-  /** This node serves from now on: its timers run, its targets are probed, accounts that are missing are written. */
+  /** This node serves from now on: its timers run, its targets are probed. */
   serve(): void {
     this.overload.configure(this.#overload);
     this.targets.serve();
-    this.#restored?.arm();
-    this.#restored = null;
+  }
+
+  /**
+   * Restores what was taken over and not heard of yet, some milliseconds at a time.
+   * @param mayServe asked before each
+   * @returns what was taken over in all, for the log and the history
+   */
+  async restoreRest(mayServe: () => boolean): Promise<RestoreCounts | null> {
+    const restoring = this.#restoring;
+    if (restoring === null) return null;
+    await delay(RESTORE_AFTER_MS);
+    for (;;) {
+      if (!mayServe()) await delay(RESTORE_AGAIN_MS, undefined, { ref: false });
+      else if (restoring.advance(RESTORE_TURN_MS)) await setImmediate();
+      else break;
+    }
+    this.#restoring = null;
+    return restoring.counts;
+  }
+
+  /** A message from the sockets: first of all what is known of its call is restored. */
+  receive(raw: string, flow: Flow): void {
+    if (this.#restoring !== null) this.#restoreCallOf(raw, this.#restoring);
+    this.proxy.receive(raw, flow);
+  }
+
+  #restoreCallOf(raw: string, restoring: Restoration): void {
+    try {
+      restoring.touch(parseMessage(raw).callId);
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error; // it is of no call: the proxy answers it
+    }
   }
 
   /** Builds what a new configuration needs, and changes nothing yet. @returns what puts it into use */

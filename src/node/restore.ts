@@ -1,4 +1,8 @@
-/** A successor takes over what the active wrote: the records of the warm copy become calls and requests that go on. */
+/**
+ * A successor takes over what the active wrote: the records of the warm copy become calls and requests that go on. Ten thousand of them
+ * take longer than a caller should wait for, so those of a call are restored together, when a message of that call comes, and the
+ * rest bit by bit beside the service.
+ */
 import type { Call } from "../calls/call.ts";
 import type { CallTable } from "../calls/call-table.ts";
 import type { OwnRequest } from "../proxy/own-request.ts";
@@ -6,7 +10,7 @@ import type { SipProxy } from "../proxy/proxy.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
 import { readCallRecord } from "../replication/call-record.ts";
 import { kindOf } from "../replication/journal.ts";
-import type { WarmRecord } from "../replication/warm-copy.ts";
+import type { KeyedRecord, WarmCopy } from "../replication/warm-copy.ts";
 import type { Target } from "../routing/target.ts";
 import { readContextRecord, readOwnRecord } from "./context-record.ts";
 import { CONTEXT_KIND, type NodeJournal, OWN_KIND } from "./node-journal.ts";
@@ -38,7 +42,7 @@ export interface RestorePorts {
   readonly calls: CallTable;
   readonly journal: NodeJournal;
   /** Monotonic milliseconds. */
-  readonly now: number;
+  readonly now: () => number;
   /** How old a commit is, by the store's clock. */
   readonly ageOf: (at: number) => number;
   readonly targets: readonly Target[];
@@ -48,127 +52,157 @@ export interface RestorePorts {
   readonly other: ReadOther;
 }
 
-/** What was taken over, and what sets it going. */
-export interface Restored {
-  readonly counts: RestoreCounts;
-  /** Starts every timer, and writes the accounts that are missing. Only for the node that holds the epoch. */
-  readonly arm: () => void;
-}
+/** What the copy tells: records in groups, by Call-ID; "" has those of no call. */
+export type RestoredCopy = Pick<WarmCopy, "take" | "groupNames">;
 
-export function restoreRecords(
-  records: Iterable<readonly [string, WarmRecord]>,
-  ports: RestorePorts,
-): Restored {
-  const restoring = new Restoring(ports);
-  for (const [key, record] of records) restoring.take(key, record);
-  return { counts: restoring.counts(), arm: () => restoring.arm() };
-}
-
-class Restoring {
+export class Restoration {
+  private readonly copy: RestoredCopy;
   private readonly ports: RestorePorts;
-  private readonly contexts: ResponseContext[] = [];
-  private readonly own: OwnRequest[] = [];
-  private readonly calls: Call[] = [];
   private readonly targets = new Map<string, Target>();
-  private readonly numbers = { targets: 0, operators: 0, garbage: 0, newer: 0 };
+  private readonly numbers = {
+    invites: 0,
+    pending: 0,
+    own: 0,
+    calls: 0,
+    ended: 0,
+    targets: 0,
+    operators: 0,
+    garbage: 0,
+    newer: 0,
+  };
+  /** Groups whose turn comes, the last one first. */
+  private readonly waiting: string[];
 
-  constructor(ports: RestorePorts) {
+  /** What belongs to no call is there at once: the health of targets, the words of operators. */
+  constructor(copy: RestoredCopy, ports: RestorePorts) {
+    this.copy = copy;
     this.ports = ports;
     for (const target of ports.targets) this.targets.set(`${target.group} ${target.id}`, target);
+    this.restore(copy.take(""));
+    // The newest first: what rings has more to lose than what has been talking for an hour.
+    this.waiting = copy.groupNames().reverse();
   }
 
-  take(key: string, { text, at }: WarmRecord): void {
-    const since = this.ports.now - this.ports.ageOf(at);
-    const kind = kindOf(key);
-    if (kind === CONTEXT_KIND) this.context(key.slice(CONTEXT_KIND.length + 1), text, since);
-    else if (kind === OWN_KIND) this.ownRequest(key.slice(OWN_KIND.length + 1), text, since);
-    else if (kind === "call") this.call(key, text, since);
-    else if (!this.ports.other(kind, { key, text, since })) this.numbers.garbage++;
+  /** What was taken over so far. */
+  get counts(): RestoreCounts {
+    return { ...this.numbers };
+  }
+
+  /** Something of this call is about to happen here: its timers run from now on, and accounts that are missing are written. */
+  touch(callId: string): void {
+    this.restore(this.copy.take(callId));
+  }
+
+  /**
+   * Goes on with what nobody has asked for yet. Only on the node that holds the epoch.
+   * @param forMs about how long
+   * @returns false: nothing is left
+   */
+  advance(forMs: number): boolean {
+    const until = this.ports.now() + forMs;
+    do {
+      const group = this.waiting.pop();
+      if (group === undefined) return false;
+      this.touch(group);
+    } while (this.ports.now() < until);
+    return true;
+  }
+
+  private restore(records: readonly KeyedRecord[]): void {
+    if (records.length === 0) return;
+    const { proxy } = this.ports;
+    const contexts: ResponseContext[] = [];
+    const own: OwnRequest[] = [];
+    const calls: Call[] = [];
+    const now = this.ports.now();
+    for (const [key, { text, at }] of records) {
+      const since = now - this.ports.ageOf(at);
+      const kind = kindOf(key);
+      if (kind === CONTEXT_KIND)
+        push(contexts, this.context(key.slice(CONTEXT_KIND.length + 1), text, since));
+      else if (kind === OWN_KIND) push(own, this.ownRequest(key.slice(OWN_KIND.length + 1), text, since));
+      else if (kind === "call") push(calls, this.call(key, text, since));
+      else this.other(kind, key, { text, since });
+    }
+    const unanswered = contexts.filter(({ finalSent }) => finalSent === 0);
+    this.numbers.invites += contexts.length;
+    this.numbers.pending += unanswered.length;
+    this.numbers.own += own.length;
+    const pending = new Set(unanswered.map(({ callKey }) => callKey));
+    for (const call of calls) this.arm(call, pending, now);
+    for (const context of contexts) proxy.arm(context);
+    for (const each of own) proxy.armOwn(each);
+  }
+
+  private other(kind: string, key: string, { text, since }: { text: string; since: number }): void {
+    if (!this.ports.other(kind, { key, text, since })) this.numbers.garbage++;
     else if (kind === "health") this.numbers.targets++;
     else this.numbers.operators++;
   }
 
-  private context(key: string, text: string, since: number): void {
+  private context(key: string, text: string, since: number): ResponseContext | null {
     const { proxy, journal } = this.ports;
     const target = (group: string, id: string): Target | null => this.targets.get(`${group} ${id}`) ?? null;
     const stored = readContextRecord(text, { key, since, target });
     if (typeof stored === "string") {
       this.numbers[stored]++;
-      return;
+      return null;
     }
     const context = proxy.restore(stored);
     if (context === null) this.numbers.garbage++;
-    else {
-      journal.contextRestored(context);
-      this.contexts.push(context);
-    }
+    else journal.contextRestored(context);
+    return context;
   }
 
-  private ownRequest(key: string, text: string, since: number): void {
+  private ownRequest(key: string, text: string, since: number): OwnRequest | null {
     const { proxy, journal } = this.ports;
     const stored = readOwnRecord(text, { key, since });
     if (typeof stored === "string") {
       this.numbers[stored]++;
-      return;
+      return null;
     }
     const own = proxy.restoreOwn(stored);
     if (own === null) this.numbers.garbage++;
-    else {
-      journal.ownRestored(own);
-      this.own.push(own);
-    }
+    else journal.ownRestored(own);
+    return own;
   }
 
-  private call(key: string, text: string, since: number): void {
+  private call(key: string, text: string, since: number): Call | null {
     const { calls, journal } = this.ports;
     const stored = readCallRecord(key, text, since);
     if (typeof stored === "string") {
       this.numbers[stored]++;
-      return;
+      return null;
     }
     const call = calls.restore(stored);
     if (call === null) this.numbers.garbage++;
-    else {
-      journal.callRestored(call);
-      this.calls.push(call);
+    else journal.callRestored(call);
+    return call;
+  }
+
+  private arm(call: Call, pending: ReadonlySet<string>, now: number): void {
+    const { calls } = this.ports;
+    if (call.end !== null) {
+      this.numbers.ended++;
+      calls.accountFor(call);
+      return;
     }
+    this.numbers.calls++;
+    this.expect(call, pending, now);
+    calls.arm(call);
   }
 
   /**
    * Timers of a call of which nothing may come any more: the active may have died between its last message and the commit that
    * said so. What is still heard of the call stops them.
    */
-  private expect(call: Call, pending: ReadonlySet<string>): void {
-    const { now, transactionMs, timerCMs } = this.ports;
+  private expect(call: Call, pending: ReadonlySet<string>, now: number): void {
+    const { transactionMs, timerCMs } = this.ports;
     if (call.isAnswered && call.hungUpBy !== null) call.unseenAt = now + transactionMs;
     else if (!call.isAnswered && !pending.has(call.key)) call.unseenAt = now + timerCMs;
   }
+}
 
-  arm(): void {
-    const { proxy, calls } = this.ports;
-    const pending = new Set(
-      this.contexts.filter(({ finalSent }) => finalSent === 0).map(({ callKey }) => callKey),
-    );
-    for (const call of this.calls) {
-      if (call.end !== null) calls.accountFor(call);
-      else {
-        this.expect(call, pending);
-        calls.arm(call);
-      }
-    }
-    for (const context of this.contexts) proxy.arm(context);
-    for (const own of this.own) proxy.armOwn(own);
-  }
-
-  counts(): RestoreCounts {
-    const ended = this.calls.filter(({ end }) => end !== null).length;
-    return {
-      invites: this.contexts.length,
-      pending: this.contexts.filter(({ finalSent }) => finalSent === 0).length,
-      own: this.own.length,
-      calls: this.calls.length - ended,
-      ended,
-      ...this.numbers,
-    };
-  }
+function push<T>(list: T[], item: T | null): void {
+  if (item !== null) list.push(item);
 }

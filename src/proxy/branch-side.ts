@@ -24,7 +24,8 @@ export function stepBranch(
   let effects: readonly ClientEffect[] = NONE;
   if (branch.invite !== null) [branch.invite, effects] = stepInviteClient(branch.invite, event, at);
   else if (branch.other !== null) [branch.other, effects] = stepNonInviteClient(branch.other, event, at);
-  for (const effect of effects) {
+  for (let i = 0; i < effects.length; i++) {
+    const effect = effects[i];
     if (effect === "send") {
       core.counters.add("retransmission.request");
       core.transports.send(branch.hop.flow, branch.request);

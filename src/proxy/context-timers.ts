@@ -25,8 +25,13 @@ export function settleContext(core: Core, context: ResponseContext): void {
 
 /** As {@link settleContext}, of a context whose journal knows it as it is. @returns false where it was removed */
 export function scheduleContext(core: Core, context: ResponseContext): boolean {
+  if (context.other?.kind === "completed" && finish(core, context, context.other.timerJ)) return false;
   let at = Math.min(serverDeadline(context), context.tryingAt, context.setupEndsAt);
-  for (const branch of context.branches) at = Math.min(at, branchDeadline(branch));
+  const { branches } = context;
+  for (let i = 0; i < branches.length; i++) {
+    const branch = branches[i];
+    if (branch !== undefined) at = Math.min(at, branchDeadline(branch));
+  }
   if (at === Number.POSITIVE_INFINITY && isOver(context)) {
     removeContext(core, context);
     return false;
@@ -109,6 +114,21 @@ export function isBranchOver(branch: Branch): boolean {
 function isOver(context: ResponseContext): boolean {
   const kind = context.invite?.kind ?? context.other?.kind;
   return kind === "terminated" && context.branches.every(isBranchOver);
+}
+
+/** A non-INVITE transaction in which nothing can happen but that something comes again. @returns false where it is not so yet */
+function finish(core: Core, context: ResponseContext, timerJ: number): boolean {
+  if (context.replyReliable || !context.branches.every(isBranchFinished)) return false;
+  core.finished.answers.add(context.key, { reply: context.reply, text: context.lastResponse }, timerJ);
+  for (const { id, other } of context.branches) {
+    if (other?.kind === "completed") core.finished.branches.add(id, context.method, other.timerK);
+  }
+  removeContext(core, context);
+  return true;
+}
+
+function isBranchFinished({ other, cancel, reliable }: Branch): boolean {
+  return other?.kind === "terminated" || (other?.kind === "completed" && cancel === null && !reliable);
 }
 
 function removeContext(core: Core, context: ResponseContext): void {

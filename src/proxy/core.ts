@@ -8,6 +8,7 @@ import type { BranchSigner } from "./branch.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import type { ContextJournal } from "./context-journal.ts";
 import type { Counters } from "./counters.ts";
+import type { Finished } from "./finished.ts";
 import type { FlowTokens } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
 import type { OwnRequest } from "./own-request.ts";
@@ -82,6 +83,8 @@ export interface Core {
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */
   readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
+  /** Non-INVITE transactions over UDP that have had their final response: no longer in the two above. */
+  readonly finished: Finished;
   readonly own: Map<string, OwnRequest>;
   /** INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. */
   readonly restored: { readonly pending: Map<string, ResponseContext>; until: number };

@@ -4,6 +4,7 @@ import { formatUri, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { Arrival } from "./arrival.ts";
 import { type Core, type Place, placeOf } from "./core.ts";
+import type { Endpoint } from "./flow-token.ts";
 import { flowsTo } from "./own-requests.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import type { Hop } from "./response-context.ts";
@@ -122,7 +123,7 @@ function targetUri(core: Core, target: Target, uri: SipUri, user: string | null)
 export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Destination | Refusal {
   const first = route.routes[0];
   const strict = first !== undefined && uriParam(first.uri, "lr") === null;
-  const flows = dialogFlows(core, arrival, route);
+  const flows = dialogFlows(core, route);
   if (flows.length === 0) return refusal(404, "Not Found", "in-dialog-target");
   // 6. A strict router next: it gets its own URI, and the Request-URI goes behind the routes (§16.6 item 6).
   const uriText = strict ? first.uriText : route.uriText;
@@ -151,22 +152,30 @@ export function inDialog(core: Core, arrival: Arrival, route: Preprocessed): Des
  * Places to try for a request inside a dialog, whatever the probes say. Behind a name the one that the dialog was begun with comes
  * first: a server that shares its name with others may be the only one that knows the dialog.
  */
-function dialogFlows(core: Core, arrival: Arrival, route: Preprocessed): Flow[] {
+function dialogFlows(core: Core, route: Preprocessed): Flow[] {
   const { token } = route;
   if (token === null) return [];
   const side = token.direction === "to-callee" ? token.egress : token.ingress;
-  // The node that made the token may have other listeners than this one.
-  const listener = core.identity.egress(side.transport, side.address, side.listener);
-  const recorded: Flow | null = listener < 0 ? null : { ...side, listener, connection: 0 };
   const first = route.routes[0];
   // The connection that the far end opened reaches it where its address may not (RFC 5626 §5.3, RFC 5923).
-  const byConnection = first === undefined && side.transport !== "udp" && recorded !== null;
-  if (byConnection && core.transports.isOpen(recorded)) return [recorded];
-  const found = flowsTo(core, first?.uri ?? route.uri, { ...arrival.flow, listener: side.listener });
-  if (recorded === null || found.length === 1) return found;
+  if (first === undefined && side.transport !== "udp") {
+    const recorded = recordedFlow(core, side);
+    if (recorded !== null && core.transports.isOpen(recorded)) return [recorded];
+  }
+  const found = flowsTo(core, first?.uri ?? route.uri, side.listener);
+  if (found.length === 1) return found;
+  const recorded = recordedFlow(core, side);
+  if (recorded === null) return found;
   const at = found.findIndex((flow) => placeOf(flow) === placeOf(recorded));
   if (at < 0) return found.length === 0 ? [recorded] : found.slice(0, IN_DIALOG_PLACES_MAX);
   return [recorded, ...found.toSpliced(at, 1)].slice(0, IN_DIALOG_PLACES_MAX);
+}
+
+/** Where a side of the dialog was when it began; null: no listener of ours reaches it. */
+function recordedFlow(core: Core, side: Endpoint): Flow | null {
+  // The node that made the token may have other listeners than this one.
+  const listener = core.identity.egress(side.transport, side.address, side.listener);
+  return listener < 0 ? null : { ...side, listener, connection: 0 };
 }
 
 function routeLines(values: readonly string[]): string {

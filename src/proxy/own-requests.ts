@@ -182,10 +182,10 @@ export function answerStray(
 /**
  * Where a request for this URI goes (RFC 3263 §4), those to try first in front. Never waits: for a name that was never asked for
  * there is nothing yet.
- * @param ingress the flow whose listener is preferred
+ * @param ingress the listener that is preferred
  * @returns none for TLS, for a name that is not resolved, and where no listener fits
  */
-export function flowsTo(core: Core, uri: SipUri, ingress: Flow): Flow[] {
+export function flowsTo(core: Core, uri: SipUri, ingress: number): Flow[] {
   const parameter = uriParam(uri, "transport")?.toLowerCase() ?? null;
   const named = parameter === "udp" || parameter === "tcp" ? parameter : null;
   if (uri.scheme !== "sip" || parameter !== named) return [];
@@ -203,13 +203,13 @@ export function flowsTo(core: Core, uri: SipUri, ingress: Flow): Flow[] {
 function flowFrom(
   core: Core,
   { transport, address, port }: Pick<Flow, "transport" | "address" | "port">,
-  ingress: Flow,
+  ingress: number,
 ): Flow | null {
-  const listener = core.identity.egress(transport, address, ingress.listener);
+  const listener = core.identity.egress(transport, address, ingress);
   return listener < 0 ? null : { transport, listener, address, port, connection: 0 };
 }
 
 /** The first of {@link flowsTo}; null where there is none. */
-export function flowTo(core: Core, uri: SipUri, ingress: Flow): Flow | null {
-  return flowsTo(core, uri, ingress)[0] ?? null;
+export function flowTo(core: Core, uri: SipUri, ingress: Pick<Flow, "listener">): Flow | null {
+  return flowsTo(core, uri, ingress.listener)[0] ?? null;
 }

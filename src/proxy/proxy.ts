@@ -15,6 +15,7 @@ import { type ContextJournal, NO_CONTEXT_JOURNAL } from "./context-journal.ts";
 import { scheduleContext, settleContext } from "./context-timers.ts";
 import { type AnswerProbe, type Core, type Locate, type Log, placeOf } from "./core.ts";
 import { Counters } from "./counters.ts";
+import { Finished } from "./finished.ts";
 import { FlowTokens } from "./flow-token.ts";
 import { type DialogEnds, hangUp } from "./hang-up.ts";
 import { giveUp, onBranchLost, onRefused } from "./hunting.ts";
@@ -108,6 +109,7 @@ export class SipProxy {
       refusedLately: new RefusedLately(),
       contexts: new Map(),
       clients: new Map(),
+      finished: new Finished(wheel),
       own: new Map(),
       restored: { pending: new Map(), until: 0 },
       probes: new Map(),
@@ -227,8 +229,8 @@ export class SipProxy {
     for (const context of core.contexts.values()) if (context.finalSent === 0) pending++;
     return {
       pending,
-      contexts: core.contexts.size,
-      branches: core.clients.size,
+      contexts: core.contexts.size + core.finished.answers.size,
+      branches: core.clients.size + core.finished.branches.size,
       ownRequests: core.own.size,
       counters: core.counters.values,
     };

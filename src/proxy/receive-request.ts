@@ -30,6 +30,7 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   const key = serverKey(request, flow.address);
   const context = core.contexts.get(key);
   if (context !== undefined && onKnown(core, context, request, flow)) return;
+  if (context === undefined && onFinished(core, key)) return;
   checkSyntax(request);
   const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
   const shed = core.router.hasEmergency ? null : shedding(core, arrival, key);
@@ -93,6 +94,15 @@ function followCaller(context: ResponseContext, flow: Flow): void {
     context.reply = { ...reply, listener: flow.listener, connection: flow.connection };
 }
 
+/** A request whose final response has gone up comes again, and so does the response (§17.2.2). @returns false where it is none */
+function onFinished(core: Core, key: string): boolean {
+  const answer = core.finished.answers.find(key);
+  if (answer === undefined) return false;
+  core.counters.add("retransmission.absorbed");
+  if (answer.text !== "") core.transports.send(answer.reply, answer.text);
+  return true;
+}
+
 /** Transactions held at once: half a minute of 6,500 calls a second, BYEs among them, and below 1 GB. */
 export const CONTEXTS_MAX = 450_000;
 
@@ -102,7 +112,7 @@ const CALL_LIMIT = refusal(503, "Service Unavailable", "call-limit", RETRY_AFTER
 
 /** Which limit stands in the way? null: none. */
 function excessOf(core: Core, { request }: Arrival, { emergency }: Destination): Refusal | null {
-  if (core.contexts.size >= CONTEXTS_MAX) return TRANSACTION_LIMIT;
+  if (core.contexts.size + core.finished.answers.size >= CONTEXTS_MAX) return TRANSACTION_LIMIT;
   if (!beginsCall(request) || emergency || core.calls.admits(core.now)) return null;
   return CALL_LIMIT;
 }

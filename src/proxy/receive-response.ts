@@ -26,6 +26,8 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
   if (client === undefined || !isFor(client, method)) {
     const key = ownKey(via.branch, method);
     if (core.own.has(key)) stepOwn(core, key, { kind: "response", status }, { response, failure: "" });
+    else if (core.finished.branches.find(via.branch) === method)
+      return; // Timer K (§17.1.2.2)
     else onStrayResponse(core, response, flow);
     return;
   }
@@ -37,10 +39,8 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
   }
   try {
     if (method !== context.method) stepCancel(core, branch, { kind: "response", status });
-    else
-      for (const effect of stepBranch(core, branch, { kind: "response", status }, response)) {
-        if (effect === "deliver") onBranchResponse(core, context, branch, response, flow);
-      }
+    else if (stepBranch(core, branch, { kind: "response", status }, response).includes("deliver"))
+      onBranchResponse(core, context, branch, response, flow);
   } finally {
     settleContext(core, context); // also where a part of the response that had to be read was malformed
   }

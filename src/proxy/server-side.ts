@@ -18,7 +18,9 @@ export function stepServer(core: Core, context: ResponseContext, event: ServerEv
   if (context.invite !== null) [context.invite, effects] = stepInviteServer(context.invite, event, at);
   else if (context.other !== null) [context.other, effects] = stepNonInviteServer(context.other, event, at);
   else return;
-  for (const effect of effects) {
+  // By index, as elsewhere on the way of each message: an iterator over a frozen array is an object for each step.
+  for (let i = 0; i < effects.length; i++) {
+    const effect = effects[i];
     if (effect === "send" && context.lastResponse !== "")
       core.transports.send(context.reply, context.lastResponse);
     else if (effect === "timeout") core.counters.add("transaction.no-ack");

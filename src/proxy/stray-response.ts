@@ -55,6 +55,7 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   const key = keyOf(next, method);
   const context = core.contexts.get(key);
   if (context?.invite === null) joinOther(core, context, response);
+  else if (core.finished.answers.find(key) !== undefined) core.counters.add("dropped.response-late");
   else if (context !== undefined) joinContext(core, context, response, flow);
   else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
     endCancelled(core, key, response, flow);

@@ -70,6 +70,8 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** The store knows of the epoch: nothing is written in one that it has not granted. */
   private isGranted = true;
   private isResending = false;
+  /** Records that the store has are still being adopted: how many there are is not known. */
+  private isAdopting = false;
   private sending = false;
   private request: CommitRequest | null = null;
   private sentAt = Number.NEGATIVE_INFINITY;
@@ -96,8 +98,19 @@ export class JournalWriter implements Journal, StoreWatcher {
    * This node is the active from now on. What was marked or adopted before is forgotten: serve first, then adopt.
    * @param position the last commit that the restored records have; null: unknown, so that the store is emptied and filled anew
    * @param granted false: taken without the store, where another node may hold the lease: nothing is written before {@link raise}
+   * @param adopts records are adopted from now on until {@link adopted}; default: none, or all before the next turn
    */
-  serve({ epoch, position, granted }: { epoch: number; position: Position | null; granted: boolean }): void {
+  serve({
+    epoch,
+    position,
+    granted,
+    adopts = false,
+  }: {
+    epoch: number;
+    position: Position | null;
+    granted: boolean;
+    adopts?: boolean;
+  }): void {
     this.service++;
     this.isGranted = granted;
     this.role = "serving";
@@ -107,6 +120,7 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.uncertain = false;
     this.sending = false;
     this.isResending = false;
+    this.isAdopting = adopts;
     this.queue = new CommitQueue();
     this.changedAt = Number.POSITIVE_INFINITY;
     this.notBefore = Number.NEGATIVE_INFINITY;
@@ -145,6 +159,12 @@ export class JournalWriter implements Journal, StoreWatcher {
     // Into a store that is filled anew everything has to be written.
     if (this.isResending) this.mark(entry);
     else this.queue.adopt(entry);
+  }
+
+  /** All that the store had is adopted. */
+  adopted(): void {
+    this.isAdopting = false;
+    if (this.isResending) this.changed();
   }
 
   end(entry: JournalEntry): void {
@@ -220,6 +240,11 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.ports.unconfirmed(this.counts.unconfirmed);
   }
 
+  /** What lives here is what the store has after this commit. */
+  private get isWhole(): boolean {
+    return this.queue.isEmpty && this.queue.tooLarge === 0 && !this.isAdopting;
+  }
+
   private changed(): void {
     if (this.changedAt !== Number.POSITIVE_INFINITY) return;
     this.changedAt = this.ports.clock.now();
@@ -247,9 +272,9 @@ export class JournalWriter implements Journal, StoreWatcher {
       after: position,
       laterThan,
       epoch,
-      complete: !this.isResending || this.queue.isEmpty,
+      complete: !this.isResending || (this.queue.isEmpty && !this.isAdopting),
       waitedMs: Math.max(0, Math.round(now - Math.min(now, this.changedAt))),
-      records: this.queue.isEmpty && this.queue.tooLarge === 0 ? this.queue.liveCount : null,
+      records: this.isWhole ? this.queue.liveCount : null,
       oldest: position === null ? 1 : this.history.oldest,
       batch: this.batch.written(),
     };

@@ -106,6 +106,19 @@ export function readRecord(text: string, known: number): RecordFields | RecordFa
   return new Fields(version, values);
 }
 
+/** One field alone, the others passed over. @returns "" where there is none, or no record */
+export function readField(text: string, index: number): string {
+  let at = text.indexOf(";") + 1;
+  for (let field = 0; at > 0 && at < text.length; field++) {
+    const colon = text.indexOf(":", at);
+    const length = wholeNumber(text, at, colon);
+    if (length < 0) return "";
+    if (field === index) return text.slice(colon + 1, colon + 1 + length);
+    at = colon + 1 + length;
+  }
+  return "";
+}
+
 /** The digits between two places, at most seven; -1 where anything else stands there. */
 function wholeNumber(text: string, start: number, end: number): number {
   if (end <= start || end - start > 7) return -1;

@@ -1,7 +1,6 @@
 // A pair with an IPv6 floating IP. `TANDEM_LAB_LONG=1` makes rounds without calls of both families, and compares their medians.
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { untilCdrs } from "./cdr-lines.ts";
 import { Pair, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
@@ -9,7 +8,7 @@ import { labObstacle } from "./requirements.ts";
 
 const isLong = process.env["TANDEM_LAB_LONG"] === "1";
 const skip = labObstacle(["sipp", "redis-server", "socat"]);
-const ROUNDS = Number(process.env["ROUNDS"] ?? 9);
+const ROUNDS = Number(process.env["ROUNDS"] ?? 3);
 /** As in cluster.test.ts: two cores, on which much else runs. */
 const SLACK_MS = 1_500;
 /** How much slower than IPv4 a median may be, and what a timer's beat weighs in medians of some 100 ms. */
@@ -22,13 +21,14 @@ const FAULTS = Object.keys(BOUND_MS) as FaultName[];
 /** @returns the longest time without an answer to a new call, around the fault */
 async function strike(pair: Pair, prober: Prober, fault: FaultName): Promise<number> {
   const { active, standby } = pair;
+  const { engine } = active;
   const at = wallNow();
   if (fault === "kill -9") active.signalEngine("SIGKILL");
   // Forced: more than three a minute are refused else.
   else assert.equal((await pair.ask(active, { command: "switchover", force: true })).ok, true);
   await standby.untilRole("active");
   await prober.firstAnswerAfter(wallNow());
-  await delay(300);
+  await active.untilRestarted(engine);
   return prober.longestGap(at - 100);
 }
 

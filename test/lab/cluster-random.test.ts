@@ -19,11 +19,13 @@ const SEED = Number(process.env["SEED"] ?? 1);
 const SLACK_MS = 1_500;
 const HEARTBEATS = 7_060;
 
+type Undo = () => void | Promise<void>;
+
 interface Fault {
   readonly name: string;
   /** From the fault to the first new call that is answered; null: nothing is switched. */
   readonly boundMs: number | null;
-  readonly make: (pair: Pair, active: PairNode, standby: PairNode) => Heal | Promise<Heal>;
+  readonly make: (pair: Pair, active: PairNode, standby: PairNode) => Undo | Promise<Undo>;
 }
 
 const NOTHING = (): void => {};
@@ -117,8 +119,9 @@ const KINDS: readonly Fault[] = [
     name: "standby killed",
     boundMs: null,
     make: (_, __, standby) => {
+      const { engine } = standby;
       standby.signalEngine("SIGKILL");
-      return NOTHING;
+      return () => standby.untilRestarted(engine);
     },
   },
 ];
@@ -145,6 +148,7 @@ describe(`faults at random, seed ${SEED}`, { skip }, () => {
     const { name, boundMs, make } = random.pick(KINDS);
     test(`${number}: ${name}`, async (context) => {
       const { active, standby } = pair;
+      const former = active.engine;
       const calls = await Callers.begin(pair);
       const at = wallNow();
       const heal = await make(pair, active, standby);
@@ -152,11 +156,12 @@ describe(`faults at random, seed ${SEED}`, { skip }, () => {
       else await standby.untilRole("active");
       await prober.firstAnswerAfter(wallNow());
       const took = prober.longestGap(at - 100);
-      if (boundMs === null) heal();
+      if (boundMs === null) await heal();
       const told = await calls.finish();
-      if (boundMs !== null) heal();
+      if (boundMs !== null) await heal();
       context.diagnostic(`no new call answered for ${Math.round(took)} ms; ${told}`);
       const [now, other] = boundMs === null ? [active, standby] : [standby, active];
+      if (boundMs !== null) await other.untilRestarted(former);
       await pair.untilReady(other);
       assert.deepEqual([now.role, other.role], ["active", "standby"]);
       assert.ok(took < (boundMs ?? 0) + SLACK_MS, `${took} ms`);

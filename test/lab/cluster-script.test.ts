@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { ScriptFolder } from "../integration/floating-ip/script.ts";
 import { untilCdrs } from "./cdr-lines.ts";
 import { FLOATING_IP, type NodeName, Pair, Prober, wallNow } from "./pair.ts";
@@ -78,13 +77,14 @@ after(() => {
 describe("a pair whose address a script moves", { skip }, () => {
   async function strike(fault: string): Promise<number> {
     const { active, standby } = pair;
+    const { engine } = active;
     const moves = folder.read("log").split("\n").length;
     const at = wallNow();
     if (fault === "kill -9") active.signalEngine("SIGKILL");
     else assert.equal((await pair.ask(active, { command: "switchover" })).ok, true);
     await standby.untilRole("active");
     await prober.firstAnswerAfter(wallNow());
-    await delay(300);
+    await active.untilRestarted(engine);
     const took = prober.longestGap(at - 100);
     await pair.untilReady(active);
     assert.equal(folder.read("state"), standby.name);

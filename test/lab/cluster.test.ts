@@ -115,8 +115,8 @@ describe("a pair of nodes", { skip }, () => {
     await delay(Math.max(0, 10_000 - (wallNow() - at)));
     const spoken = await pair.listenTo(active, async () => {
       const epoch = pair.redisAsk("HGET", "{tandem:lab}:fence", "epoch");
+      process.kill(frozen, "SIGCONT"); // first: its guardian will kill it
       active.guardian?.kill("SIGCONT");
-      process.kill(frozen, "SIGCONT");
       await delay(1_500);
       assert.equal(pair.redisAsk("HGET", "{tandem:lab}:fence", "epoch"), epoch);
       assert.equal(pair.redisAsk("HGET", "{tandem:lab}:fence", "node"), standby.name);
@@ -194,7 +194,9 @@ describe("a pair of nodes", { skip }, () => {
     assert.match(pair.tandem(active, "maintenance", "on"), /maintenance on/);
     await standby.untilRole("active");
     await active.untilRole("maintenance");
-    assert.match(pair.tandem(standby, "status"), /maintenance/);
+    await until("its peer to hear it", 10_000, () =>
+      /maintenance/.test(pair.tandem(standby, "status")) ? true : null,
+    );
     assert.match(pair.tandem(active, "maintenance", "off"), /maintenance off/);
     await active.untilRole("standby");
   });

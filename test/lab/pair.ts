@@ -7,6 +7,7 @@ import { askNode } from "../../src/admin/control-client.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/admin/handlers.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
+import { giveOwnMachine, PEER_MACHINE } from "./own-machine.ts";
 import type { Program } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -15,8 +16,6 @@ const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
 const FLOATING_IP6 = "fd77:1::c8";
-/** As if each had a machine of its own: what is measured are milliseconds, and the cores are shared with all that runs here. */
-const OWN_MACHINE = ["chrt", "--rr", "10"];
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
 
@@ -46,7 +45,12 @@ export class PairNode {
 
   start(): void {
     const { host, file } = this;
-    this.guardian = host.start("tandem", [...OWN_MACHINE, process.execPath, main, "run", "-c", file]);
+    this.guardian = host.start("tandem", [process.execPath, main, "run", "-c", file]);
+  }
+
+  /** It is in full service; what its guardian starts anew, busy with compiling for a second, gets none of these cores. */
+  settle(): void {
+    if (this.guardian !== null) giveOwnMachine(this.guardian.pid, { children: "shared" });
   }
 
   logs(): LogLine[] {
@@ -90,6 +94,13 @@ export class PairNode {
         return null;
       },
       () => this.guardian?.output().slice(-6_000) ?? "",
+    );
+  }
+
+  /** Its guardian has started an engine anew, after the one that this was. */
+  async untilRestarted(former: number): Promise<void> {
+    await until(`${this.name} to have another engine`, ROLE_TIMEOUT_MS, () =>
+      this.engine === former ? null : true,
     );
   }
 
@@ -160,6 +171,8 @@ export interface PairOptions {
   readonly family?: 4 | 6;
   /** What stands in `cluster.floatingIp`, in flow style; default: the kernel's driver. */
   readonly driver?: string;
+  /** What stands in `redis`, in flow style, by the address of its host; default: the one server at 6379. */
+  readonly redis?: (host: string) => string;
   /** Lines added to `cluster`, with their two blanks. */
   readonly cluster?: string;
 }
@@ -203,22 +216,44 @@ export class Pair implements Disposable {
   }
 
   startRedis(): Program {
-    this.redis = this.redisHost.start("redis", [
-      ...OWN_MACHINE,
+    this.redis = this.startRedisServer(6_379);
+    return this.redis;
+  }
+
+  /** @param more arguments, after its own */
+  startRedisServer(port: number, ...more: string[]): Program {
+    const { ip4 } = this.redisHost;
+    return this.redisHost.start(`redis-${port}`, [
       ...[
+        ...PEER_MACHINE,
         "redis-server",
         "--bind",
-        this.redisHost.ip4,
+        ip4,
         "--port",
-        "6379",
+        `${port}`,
         "--save",
         "",
         "--protected-mode",
         "no",
       ],
-      ...["--dir", this.lab.directory],
+      ...["--dir", this.lab.directory, ...more],
     ]);
-    return this.redis;
+  }
+
+  /** Some Sentinels that watch the server at 6379. @returns their addresses */
+  startSentinels(ports: readonly number[], master: string): string[] {
+    const { ip4 } = this.redisHost;
+    for (const port of ports) {
+      const file = join(this.lab.directory, `sentinel-${port}.conf`);
+      const lines = [
+        `sentinel monitor ${master} ${ip4} 6379 2`,
+        `sentinel down-after-milliseconds ${master} 500`,
+        `sentinel failover-timeout ${master} 3000`,
+      ];
+      writeFileSync(file, `bind ${ip4}\nport ${port}\nprotected-mode no\n${lines.join("\n")}\n`);
+      this.redisHost.start(`sentinel-${port}`, [...PEER_MACHINE, "redis-server", file, "--sentinel"]);
+    }
+    return ports.map((port) => `${ip4}:${port}`);
   }
 
   redisAsk(...args: string[]): string {
@@ -278,6 +313,7 @@ export class Pair implements Disposable {
     this.b.start();
     await this.b.untilRole("standby");
     await this.untilReady(this.b);
+    this.a.settle();
   }
 
   node(name: NodeName): PairNode {
@@ -305,6 +341,7 @@ export class Pair implements Disposable {
       },
       () => node.guardian?.output().slice(-6_000) ?? "",
     );
+    node.settle();
     await delay(300);
   }
 
@@ -320,6 +357,8 @@ export class Pair implements Disposable {
     const state = join(this.lab.directory, `state-${name}`);
     const { floatingIp, caller, pbx } = this;
     const sip = (host: Host): string => bracketed(this.addressOf(host));
+    const { ip4: redisAt } = this.redisHost;
+    const redis = this.#options.redis?.(redisAt) ?? `url: "redis://${redisAt}:6379"`;
     const placed = `address: ${floatingIp}/${isIPv6(floatingIp) ? 128 : 32}, interface: eth0`;
     return `node: ${name}
 listen: ["udp://${bracketed(floatingIp)}:5060", "tcp://${bracketed(floatingIp)}:5060"]
@@ -333,7 +372,7 @@ cluster:
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s
-${this.#options.cluster ?? ""}redis: { url: "redis://${this.redisHost.ip4}:6379" }
+${this.#options.cluster ?? ""}redis: { ${redis} }
 state: { directory: ${state} }
 control: { socket: ${join(this.lab.directory, `${name}.sock`)} }
 cdr: { file: ${this.cdrFile(name)} }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "./host.ts";
+import { PEER_MACHINE } from "./own-machine.ts";
 import type { Program, ProgramExit } from "./program.ts";
 import { parseSippStatistics, type SippStatistics } from "./sipp-statistics.ts";
 
@@ -77,7 +78,7 @@ export class Sipp {
     this.#statisticsFile = `${stem}.csv`;
     this.#errorFile = `${stem}.errors`;
     const argv = [
-      ...(options.ownMachine === true ? ["chrt", "--rr", "5"] : []),
+      ...(options.ownMachine === true ? PEER_MACHINE : []),
       ...["sipp", "-sf", join(scenarios, `${options.scenario}.xml`), "-nostdin"],
       ...["-t", options.transport === "tcp" ? "t1" : "u1"],
       ...["-i", bracketed(options.address ?? host.ip4), "-p", `${options.port ?? 5060}`],

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { Engine } from "../../src/node/engine.ts";
+import { callIdOfRecord } from "../../src/node/record-call-id.ts";
 import { rehearse } from "../../src/node/rehearsal.ts";
 import { SystemClock } from "../../src/node/system-clock.ts";
 import { TransportsGate } from "../../src/node/transports-gate.ts";
@@ -55,7 +56,7 @@ const writer: JournalWriter = new JournalWriter(
 writing.start();
 
 const handlers: TransportHandlers = {
-  onMessage: (raw, flow) => engine.proxy.receive(raw, flow),
+  onMessage: (raw, flow) => engine.receive(raw, flow),
   onFailure: (flow, failure) => engine.proxy.transportFailure(flow, failure),
   onDropped: () => {},
 };
@@ -76,7 +77,7 @@ if (role === "active") {
 } else standBy();
 
 function standBy(): void {
-  const copy = new WarmCopy();
+  const copy = new WarmCopy(callIdOfRecord);
   const storeClock = new StoreClock();
   const connection = (): RedisConnection =>
     new RedisConnection(settings, { random: Math.random, up: () => {}, down: () => {} });
@@ -111,15 +112,15 @@ async function takeOver(from: {
   const { copy, storeClock, position, began } = from;
   const caughtUp = clock.now();
   writer.serve({ epoch: 2, position, granted: true });
-  const counts = engine.restore({
-    records: copy.entries(),
+  engine.inherit({
+    copy,
     ageOf: (at) => storeClock.ageOf(at, clock.now()),
   });
-  const restored = clock.now();
   await gate.open();
   const opened = clock.now();
   engine.serve();
-  const phases = { caughtUp: caughtUp - began, restored: restored - caughtUp, opened: opened - restored };
+  const counts = await engine.restoreRest(() => true);
+  const phases = { caughtUp: caughtUp - began, opened: opened - caughtUp, restored: clock.now() - opened };
   log.info({ counts, phases, position }, "taken over");
 }
 

@@ -5,13 +5,15 @@ import type { CallTable } from "../../src/calls/call-table.ts";
 import type { Cdr } from "../../src/calls/cdr.ts";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { NodeJournal } from "../../src/node/node-journal.ts";
-import { type Restored, restoreRecords } from "../../src/node/restore.ts";
+import { callIdOfRecord } from "../../src/node/record-call-id.ts";
+import { Restoration, type RestoreCounts } from "../../src/node/restore.ts";
 import type { Confirm } from "../../src/proxy/context-journal.ts";
 import { Identity } from "../../src/proxy/identity.ts";
 import { SipProxy } from "../../src/proxy/proxy.ts";
 import type { TargetWatch } from "../../src/proxy/target-watch.ts";
 import type { Journal } from "../../src/replication/journal.ts";
 import { MemoryJournal } from "../../src/replication/memory-journal.ts";
+import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import { Router } from "../../src/routing/router.ts";
 import { parseOwn, type SipMessage } from "../../src/sip/message/sip-message.ts";
 import { mix32 } from "../../src/sip/signing/mix.ts";
@@ -85,6 +87,7 @@ export class ProxyWorld {
   };
   /** Places behind names. */
   readonly places = new Map<string, Pick<Flow, "transport" | "address" | "port">[]>();
+  #restoring: Restoration | null = null;
 
   /**
    * @param own the listeners that there are, where they are not those of the configuration
@@ -151,6 +154,7 @@ export class ProxyWorld {
   /** Hands a message to the proxy, and returns what it sends because of it. */
   receive(text: string, flow: Flow = CALLER): Sent[] {
     const before = this.sent.length;
+    this.#restoring?.touch(parseOwn(text).callId);
     this.proxy.receive(text, flow);
     return this.sent.slice(before);
   }
@@ -178,21 +182,34 @@ export class ProxyWorld {
   }
 
   /** Goes on where another one stopped. @param stored of it; commits are as old as the time that passed since */
-  restore(stored: StoredRecords): Restored {
-    const records = stored.records.map(([key, text]) => [key, { text, at: stored.at }] as const);
-    const restored = restoreRecords(records, {
+  restore(stored: StoredRecords): RestoreCounts {
+    const restoration = this.inherit(stored);
+    this.#restoreRest();
+    return restoration.counts;
+  }
+
+  /** The same as a node does it that serves meanwhile: each call when it is heard of, the rest as soon as time passes. */
+  inherit(stored: StoredRecords): Restoration {
+    const copy = new WarmCopy(callIdOfRecord);
+    for (const [key, text] of stored.records) copy.put(key, { text, at: stored.at });
+    const restoration = new Restoration(copy, {
       proxy: this.proxy,
       calls: this.calls,
       journal: this.journal,
-      now: this.now,
+      now: () => this.now,
       ageOf: (at) => this.now - at,
       targets: this.router.targets(),
       transactionMs: 32_000,
       timerCMs: 185_000,
       other: () => false,
     });
-    restored.arm();
-    return restored;
+    this.#restoring = restoration;
+    return restoration;
+  }
+
+  #restoreRest(): void {
+    this.#restoring?.advance(Number.POSITIVE_INFINITY);
+    this.#restoring = null;
   }
 
   fail(flow: Flow, failure: SendFailure = "refused"): Sent[] {
@@ -205,6 +222,7 @@ export class ProxyWorld {
   pass(ms: number): Sent[] {
     const before = this.sent.length;
     const end = this.now + ms;
+    this.#restoreRest();
     while (this.now < end) {
       this.now = this.wheel.size === 0 ? end : this.now + 1; // nothing can fire in between
       this.wheel.advance(this.now);

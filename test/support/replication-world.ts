@@ -10,6 +10,15 @@ import { SimulatedClock } from "./simulated-clock.ts";
 
 export const FLUSH_MS = 5;
 
+interface ActiveParts {
+  readonly node?: string;
+  readonly epoch?: number;
+  readonly position?: Position | null;
+  readonly granted?: boolean;
+  /** Its records come bit by bit. */
+  readonly adopts?: boolean;
+}
+
 export class SimulatedActive {
   readonly writer: JournalWriter;
   readonly records = new Map<string, TestRecord>();
@@ -17,15 +26,7 @@ export class SimulatedActive {
   readonly unconfirmed: number[] = [];
   readonly fences: { epoch: number; node: string }[] = [];
 
-  constructor(
-    world: ReplicationWorld,
-    {
-      node,
-      epoch,
-      position,
-      granted,
-    }: { node: string; epoch: number; position: Position | null; granted: boolean },
-  ) {
+  constructor(world: ReplicationWorld, { node, epoch, position, granted, adopts }: Required<ActiveParts>) {
     this.writer = new JournalWriter(
       {
         clock: world.clock,
@@ -36,7 +37,7 @@ export class SimulatedActive {
       },
       { flushEveryMs: FLUSH_MS },
     );
-    this.writer.serve({ epoch, position, granted });
+    this.writer.serve({ epoch, position, granted, adopts });
     this.writer.up();
   }
 
@@ -94,10 +95,9 @@ export class ReplicationWorld {
   readonly clock = new SimulatedClock();
   readonly store = new MemoryStore(this.clock);
 
-  active(
-    parts: { node?: string; epoch?: number; position?: Position | null; granted?: boolean } = {},
-  ): SimulatedActive {
-    return new SimulatedActive(this, { node: "edge-a", epoch: 1, position: null, granted: true, ...parts });
+  active(parts: ActiveParts = {}): SimulatedActive {
+    const defaults = { node: "edge-a", epoch: 1, position: null, granted: true, adopts: false };
+    return new SimulatedActive(this, { ...defaults, ...parts });
   }
 
   standby(): SimulatedStandby {

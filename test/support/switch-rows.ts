@@ -23,7 +23,7 @@ export function first(...comes: readonly ((world: ProxyWorld, invite: Sent) => v
 /** Goes on where the first one stopped. */
 export function second({ now }: ProxyWorld, stored: StoredRecords, config = WORLD_CONFIG): ProxyWorld {
   const world = new ProxyWorld(config, undefined, now);
-  world.restore(stored);
+  world.inherit(stored);
   return world;
 }
 

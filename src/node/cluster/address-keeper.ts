@@ -29,7 +29,6 @@ export interface AddressEvents {
   onLapsed(): void;
   /** Asked before each renewal and each announcement. */
   mayHold(): boolean;
-  mayServe(): boolean;
 }
 
 export function floatingIpSettings(config: FloatingIpConfig, node: string): FloatingIpSettings {
@@ -178,7 +177,7 @@ export class AddressKeeper {
       ),
       witnesses: parsed(witnesses),
       witnessSilenceMs: WITNESS_SILENCE_MS,
-      mayAnnounce: () => this.#events.mayServe(),
+      mayAnnounce: () => this.#events.mayHold(),
       events: {
         onFront: (health, reason) => this.#onFront(front, health, reason),
         onConflict: (claim) => this.#events.onConflict(claim),

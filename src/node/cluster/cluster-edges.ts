@@ -7,6 +7,7 @@ import type { Message, Role } from "../../cluster/message.ts";
 import type { NodeStart } from "../../cluster/node-machine.ts";
 import type { HistoryRecord, LeaseOperation, LeaseReply, OperatorCommand } from "../../cluster/node-state.ts";
 import type { ClusterClock, ClusterPorts } from "../../cluster/ports.ts";
+import { RelayCodec } from "../../cluster/relay-codec.ts";
 import { resignationKit, resignations } from "../../cluster/resignation.ts";
 import type { GuardianLink } from "../../guardian/engine-link.ts";
 import type { ResignationCopy } from "../../guardian/engine-message.ts";
@@ -18,12 +19,16 @@ import type { HeartbeatPaths, PathConfig } from "./heartbeat-paths.ts";
 import type { History, HistoryEntry } from "./history.ts";
 import type { Intake } from "./intake.ts";
 import type { LeaseClient } from "./lease-client.ts";
+import { RelayReceiver, RelaySender } from "./relay.ts";
 import type { Replica } from "./replica.ts";
+import { RoleHook } from "./role-hook.ts";
 
 /** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
 const VERIFY_TRIES_MAX = 3;
 /** A goodbye, as often as a resignation. */
 const GOODBYE_COPIES = 5;
+/** Nothing came for so long after a hand-over: nothing will. */
+const RELAY_QUIET_MS = 200;
 /** A process that ends lets its last datagrams out. */
 const LAST_WORDS_MS = 20;
 
@@ -31,6 +36,7 @@ export interface ClusterParts {
   readonly log: pino.Logger;
   readonly clock: ClusterClock;
   readonly codec: HeartbeatCodec;
+  readonly relayCodec: RelayCodec;
   readonly pathConfigs: readonly PathConfig[];
   readonly lease: LeaseClient;
   readonly address: AddressKeeper;
@@ -51,25 +57,30 @@ export interface ClusterParts {
 export class ClusterEdges implements ClusterPorts {
   readonly node: ClusterNode;
   readonly #parts: ClusterParts;
+  readonly #hook: RoleHook;
   #paths: HeartbeatPaths | null = null;
   #answer: { readonly ok: boolean; readonly reason: string } | null = null;
   #holds = false;
   #hasServed = false;
-  #restored: Readonly<Record<string, number>> | null = null;
+  #relayed: Promise<void> = Promise.resolve();
+  readonly #relays: RelayReceiver;
+  #isRestoring = false;
+  /** A takeover whose restoring goes on. */
+  #takeover: HistoryEntry | null = null;
   #status = "starting";
 
   constructor(start: NodeStart, parts: ClusterParts) {
     this.#parts = parts;
+    this.#relays = new RelayReceiver((raw, flow) => parts.intake.take(raw, flow));
     this.node = new ClusterNode(start, this, parts.clock);
+    this.#hook = new RoleHook(parts.hook, start.settings.node, (role, { ok, reason }) => {
+      if (!ok) parts.log.warn({ role, reason }, "role.hook failed");
+    });
   }
 
   /** From now on heartbeats leave by these. */
   use(paths: HeartbeatPaths): void {
     this.#paths = paths;
-  }
-
-  get #name(): string {
-    return this.node.state.settings.node;
   }
 
   /** Calls were armed here, in this life. */
@@ -79,9 +90,27 @@ export class ClusterEdges implements ClusterPorts {
 
   /** A datagram of a heartbeat path. */
   heard(datagram: Buffer, path: number): void {
+    if (RelayCodec.isRelay(datagram)) {
+      this.#heardRelay(datagram);
+      return;
+    }
     const decoded = this.#parts.codec.decode(datagram);
     if (decoded.ok) this.node.feed({ kind: "message", path, message: decoded.message });
     else this.node.feed({ kind: "ignored", fault: decoded.fault });
+  }
+
+  #heardRelay(datagram: Buffer): void {
+    const decoded = this.#parts.relayCodec.decode(datagram);
+    if (!decoded.ok) {
+      this.node.feed({ kind: "ignored", fault: decoded.fault });
+      return;
+    }
+    const { boot, epoch, role, switchover } = this.node.state;
+    const now = this.#parts.clock.now();
+    const isGetting = role === "standby" && switchover?.side === "getting";
+    const kind = isGetting ? "getting" : role === "active" || role === "taking-over" ? "serving" : "neither";
+    const word = this.#relays.heard(decoded.relayed, { now, boot, epoch, kind });
+    if (word === "relay-refused") this.node.feed({ kind: "ignored", fault: word });
   }
 
   operate(command: OperatorCommand): { readonly ok: boolean; readonly reason: string } {
@@ -106,8 +135,10 @@ export class ClusterEdges implements ClusterPorts {
 
   /** To the peers: this life ends, and its silence means nothing. */
   async sayGoodbye(): Promise<void> {
+    this.#tellTakeover(null);
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
+    this.#hook.flush();
     await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
   }
 
@@ -162,8 +193,9 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   openSockets(done: (ok: boolean) => void): void {
-    const { address, engine, intake, log } = this.#parts;
+    const { address, engine, intake, log, clock } = this.#parts;
     intake.hold();
+    this.#relays.open(this.node.state.epoch, clock.now());
     const open = async (): Promise<boolean> => {
       // A socket can't be bound to an address that is not there yet.
       if (!(await address.whenPresent())) return false;
@@ -187,8 +219,38 @@ export class ClusterEdges implements ClusterPorts {
     this.#parts.engine.transports.resetConnections();
   }
 
-  relay(_to: string, _forMs: number): void {
-    this.#parts.intake.close();
+  relay(to: string, forMs: number): void {
+    const { intake, relayCodec, clock, log } = this.#parts;
+    const { peers, epochSeen: epoch, boot, settings } = this.node.state;
+    const toBoot = peers.find(({ node }) => node === to)?.boot ?? "";
+    const sender = new RelaySender({ node: settings.node, boot, to, toBoot, epoch }, (relayed) => {
+      const bytes = relayCodec.encode(relayed);
+      if (bytes !== null) this.#paths?.send(to, bytes, 1);
+      return bytes !== null;
+    });
+    this.#parts.replica.journal.retire(); // the successor writes
+    intake.relay((raw, flow) => sender.take(raw, flow));
+    const until = clock.now() + forMs;
+    this.#relayed = new Promise((resolve) => {
+      const look = (before: number): void => {
+        const { relayed, dropped } = sender;
+        const came = relayed + dropped;
+        // Where the kernel gives the sockets nothing any more, the node begins anew the sooner.
+        if (came > before && clock.now() < until) {
+          clock.wakeAt(clock.now() + RELAY_QUIET_MS, () => look(came));
+          return;
+        }
+        this.closeSockets();
+        log.info({ to, relayed, dropped }, "late datagrams relayed");
+        resolve();
+      };
+      clock.wakeAt(clock.now() + RELAY_QUIET_MS, () => look(0));
+    });
+  }
+
+  /** Settles when nothing is relayed any more. */
+  untilRelayed(): Promise<void> {
+    return this.#relayed;
   }
 
   applyJournal(done: (ok: boolean) => void): void {
@@ -200,18 +262,42 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   armCalls(epoch: number): void {
-    const { replica, intake } = this.#parts;
+    const { replica, intake, clock } = this.#parts;
     const { engine } = this.#parts.engine;
+    const armedAt = clock.now();
     this.#hasServed = true;
+    this.#isRestoring = true;
     replica.serve(epoch, this.node.state.byRedis);
-    this.#restored = { ...engine.restore(replica.inheritance) };
+    engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
+    void engine
+      .restoreRest(() => this.node.mayServe())
+      .then((restored) => {
+        replica.journal.adopted();
+        this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
+      });
+  }
+
+  /** The takeover that waits for the end of its restoring is told. */
+  #tellTakeover(end: { restored: Readonly<Record<string, number>>; restoredMs: number } | null): void {
+    this.#isRestoring = false;
+    const told = this.#takeover;
+    this.#takeover = null;
+    if (told === null) return;
+    if (end === null) {
+      this.#tell(told);
+      return;
+    }
+    const { restored, restoredMs } = end;
+    const phases = { ...told.phases, restored: (told.phases?.["total"] ?? 0) + restoredMs };
+    this.#tell({ ...told, phases, restored });
   }
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
     this.#parts.intake.hold();
-    this.#parts.replica.drain(done);
+    // A journal that can't be drained says so at once: too soon for the machine, which is in the middle of a step.
+    this.#parts.replica.drain((ok, lastEntry) => setImmediate(() => done(ok, lastEntry)));
   }
 
   resumeCalls(): void {
@@ -233,7 +319,7 @@ export class ClusterEdges implements ClusterPorts {
 
   fencePeer(node: string | null, done: (ok: boolean) => void): void {
     const { fence, log } = this.#parts;
-    const env = { TANDEM_NODE: this.#name, TANDEM_FENCE: node ?? "" };
+    const env = { TANDEM_NODE: this.node.state.settings.node, TANDEM_FENCE: node ?? "" };
     void runBounded([...fence, node ?? ""], env).then(({ ok, reason }) => {
       log.warn({ peer: node, ok, reason }, "fence.command");
       done(ok);
@@ -241,26 +327,21 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   hook(role: Role): void {
-    const { hook, log } = this.#parts;
     this.#status = role;
     this.report();
-    if (hook.length === 0) return;
-    void runBounded([...hook, role], { TANDEM_NODE: this.#name, TANDEM_ROLE: role }).then(
-      ({ ok, reason }) => {
-        if (!ok) log.warn({ role, reason }, "role.hook failed");
-      },
-    );
+    this.#hook.run(role);
   }
 
   record(record: HistoryRecord): void {
-    const restored = record.what === "takeover" && record.phases !== null ? this.#restored : null;
-    const entry: HistoryEntry = {
-      at: new Date().toISOString(),
-      ...record,
-      ...(restored === null ? {} : { restored }),
-    };
+    const entry: HistoryEntry = { at: new Date().toISOString(), ...record };
+    // How much was taken over is known when all is restored.
+    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) this.#takeover = entry;
+    else this.#tell(entry);
+  }
+
+  #tell(entry: HistoryEntry): void {
     this.#parts.history.add(entry);
-    const { what, row, reason, role, epoch, phases } = record;
+    const { what, row, reason, role, epoch, phases, restored } = entry;
     const fields = {
       what,
       row,

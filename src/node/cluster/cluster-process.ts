@@ -4,12 +4,15 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { pino } from "pino";
 import type { ClusterPort } from "../../admin/cluster-commands.ts";
 import { configFingerprint } from "../../cluster/fingerprint.ts";
 import { HeartbeatCodec } from "../../cluster/heartbeat-codec.ts";
 import { serveUntilOf } from "../../cluster/lease.ts";
 import { ProbeSigner } from "../../cluster/probe-token.ts";
+import { RelayCodec } from "../../cluster/relay-codec.ts";
+import { isHandingOverTo } from "../../cluster/switching-over.ts";
 import type { ClusterConfig, Config } from "../../config/config.ts";
 import type { RedisConfig } from "../../config/redis-config.ts";
 import { type GuardianLink, openGuardianLink } from "../../guardian/engine-link.ts";
@@ -35,6 +38,8 @@ const LOOK_MS = 100;
 /** A wall clock that moves by more against the monotonic one: the machine stood still, or somebody set it. */
 const CLOCK_JUMP_MS = 250;
 const BOOT_BYTES = 16;
+/** A disk that hangs must not keep a node from beginning anew. */
+const ACCOUNTS_MS_MAX = 2_000;
 /** Of records that this version writes. */
 const SCHEMA = 1;
 
@@ -88,7 +93,7 @@ export class ClusterProcess {
     this.engine = this.#engineOf(signer);
     this.#intake = new Intake({
       mayServe: () => this.edges.node.mayServe(),
-      receive: (raw, flow) => this.engine.engine.proxy.receive(raw, flow),
+      receive: (raw, flow) => this.engine.engine.receive(raw, flow),
       overdue: () => this.edges.node.feed({ kind: "tick" }),
     });
     this.address = this.#addressOf(cluster);
@@ -111,8 +116,10 @@ export class ClusterProcess {
       redis,
       { cluster: cluster.name, node, boot: this.#boot, secrets: cluster.secret, flushEveryMs },
       {
-        onFenced: ({ epoch, node: ruler }) =>
-          this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`),
+        onFenced: ({ epoch, node: ruler }) => {
+          if (isHandingOverTo(this.edges.node.state, ruler)) return;
+          this.#stopAtOnce(`Redis refuses our records: epoch ${epoch} of ${ruler} rules`);
+        },
         onHealth: (health) => this.#log.info(health, "journal"),
         onUnconfirmed: (messages) =>
           this.#log.warn({ messages }, "redis.confirm: messages have left without their commit"),
@@ -145,7 +152,6 @@ export class ClusterProcess {
       node: this.#config.node,
       witnesses: cluster.witnesses,
       events: {
-        mayServe: () => this.edges.node.mayServe(),
         mayHold: () => this.#mayHold(),
         onHolds: (holds) => this.edges.report(holds),
         onFront: (health, reason) => {
@@ -179,6 +185,7 @@ export class ClusterProcess {
         log: this.#log,
         clock: this.#clock,
         codec: new HeartbeatCodec({ cluster: cluster.name, node, secrets }),
+        relayCodec: new RelayCodec({ cluster: cluster.name, node, secrets }),
         pathConfigs: cluster.paths,
         lease: this.#lease,
         address: this.address,
@@ -286,6 +293,7 @@ export class ClusterProcess {
     this.#log.info({ reason }, "ending");
     this.edges.node.stop(); // it decides nothing any more
     await this.edges.sayGoodbye();
+    await this.edges.untilRelayed();
     await this.#close();
     this.#end();
   }
@@ -294,6 +302,7 @@ export class ClusterProcess {
     if (this.#look !== null) clearInterval(this.#look);
     this.edges.closeSockets();
     await this.address.remove();
+    await this.#writeAccounts();
     this.#link?.close();
     this.#paths?.close();
     this.#lease.close();
@@ -302,5 +311,13 @@ export class ClusterProcess {
     this.engine.engine.overload.stop();
     this.#engineClock.stop();
     await this.address.close();
+  }
+
+  /** Accounts of calls that Redis knows of are written by who serves next; the others nobody else has. */
+  async #writeAccounts(): Promise<void> {
+    const { cdrs } = this.engine.engine;
+    if (cdrs === null || this.replica.journal.uncommitted === 0) return;
+    // Not by the engine's own clock, which stands still on a node that may not serve.
+    await Promise.race([cdrs.close(), delay(ACCOUNTS_MS_MAX, undefined, { ref: false })]);
   }
 }

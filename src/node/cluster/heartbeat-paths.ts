@@ -4,6 +4,7 @@ import { isIPv6 } from "node:net";
 import { DgramAsPromised } from "dgram-as-promised";
 import type { EndpointConfig } from "../../config/config.ts";
 import { bracketed } from "../../config/ip-address.ts";
+import { growReceiveBuffer } from "../../transport/udp-socket.ts";
 import { ClusterError } from "./cluster-error.ts";
 
 /** Every node's place on one network. */
@@ -42,6 +43,7 @@ export class HeartbeatPaths {
         const place = `${bracketed(own.address)}:${own.port}`;
         throw new ClusterError("CLUSTER_PATH", `cannot listen for heartbeats on ${place}: ${why}`, error);
       }
+      growReceiveBuffer(socket.socket); // what is relayed comes all at once
       // ICMP errors of a peer that is down: its silence says it already.
       socket.socket.on("error", () => {
         open.sendErrors++;

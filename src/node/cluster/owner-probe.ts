@@ -79,7 +79,11 @@ function exchange(socket: Socket, { signer, boot, target }: ProbePorts): Promise
         if (error) end(isRefusal(error) ? "refused" : null);
       });
     };
-    socket.on("message", (datagram) => end(outcomeOf(datagram.toString("latin1"), { signer, boot, nonce })));
+    socket.on("message", (datagram) => {
+      const text = datagram.toString("latin1");
+      // Who never saw the question can't answer it: a datagram that only bears the address is no owner of it.
+      if (text.includes(nonce)) end(outcomeOf(text, { signer, boot, nonce }));
+    });
     socket.on("error", (error) => end(isRefusal(error) ? "refused" : null));
     const again = setTimeout(send, AGAIN_AFTER_MS);
     const limit = setTimeout(() => end(null), PROBE_WAIT_MS);

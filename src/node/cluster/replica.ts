@@ -11,6 +11,7 @@ import { StoreClock } from "../../replication/store-clock.ts";
 import { TimeoutClock } from "../../replication/timeout-clock.ts";
 import { WarmCopy } from "../../replication/warm-copy.ts";
 import type { Inheritance } from "../engine.ts";
+import { callIdOfRecord } from "../record-call-id.ts";
 
 /** A takeover does not wait longer for the end of the journal: what is there must do. */
 const CATCH_UP_MS = 250;
@@ -54,7 +55,7 @@ export interface ReplicaIdentity {
 }
 
 export class Replica {
-  readonly copy = new WarmCopy();
+  readonly copy = new WarmCopy(callIdOfRecord);
   readonly storeClock = new StoreClock();
   readonly journal: JournalWriter;
   /** For whoever else has something to write, none of it urgent. */
@@ -160,16 +161,19 @@ export class Replica {
   /** What a takeover reads. */
   get inheritance(): Inheritance {
     return {
-      records: this.copy.entries(),
+      copy: this.copy,
       ageOf: (committedAt) => this.storeClock.ageOf(committedAt, this.#clock.now()),
     };
   }
 
-  /** This node writes from now on, or as soon as Redis has granted the epoch; records are adopted or marked after it. */
+  /**
+   * This node writes from now on, or as soon as Redis has granted the epoch; records are adopted or marked after it, until the
+   * journal is told that all are.
+   */
   serve(epoch: number, granted: boolean): void {
     this.#isWriting = true;
     this.#readerConnection.close();
-    this.journal.serve({ epoch, position: this.#position, granted });
+    this.journal.serve({ epoch, position: this.#position, granted, adopts: true });
   }
 
   /** Commits all that waits. @param done ok, and the number of the last commit */

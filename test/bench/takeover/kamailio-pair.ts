@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { unplug } from "../../lab/faults.ts";
 import type { Host } from "../../lab/host.ts";
 import { Lab } from "../../lab/lab.ts";
+import { NODE_MACHINE } from "../../lab/own-machine.ts";
 import { FLOATING_IP, wallNow } from "../../lab/pair.ts";
 import type { Program } from "../../lab/program.ts";
 import { until } from "../../lab/until.ts";
@@ -13,9 +14,6 @@ import { type FaultKind, SIP_PORT, type StartPair } from "./pair-under-test.ts";
 const WITHIN_MS = 15_000;
 const SHARED_MEMORY_MIB = "256";
 const PRIVATE_MEMORY_MIB = "16";
-/** As the lab gives it to Tandem. */
-const OWN_MACHINE = ["nice", "-n", "-18"];
-
 interface Node {
   host: Host;
   proxy: Program;
@@ -59,7 +57,7 @@ async function startProxy({ host, peer, pbx }: Plan): Promise<Program> {
   mkdirSync(runtime, { recursive: true });
   const argv = ["kamailio", "-f", file, "-DD", "-E", "-Y", runtime, "-x", "fm", "-X", "fm"];
   const memory = ["-m", SHARED_MEMORY_MIB, "-M", PRIVATE_MEMORY_MIB];
-  const proxy = host.start("kamailio", [...OWN_MACHINE, ...argv, ...memory]);
+  const proxy = host.start("kamailio", [...NODE_MACHINE, ...argv, ...memory]);
   await proxy.untilBound("udp", SIP_PORT, WITHIN_MS);
   return proxy;
 }
@@ -70,7 +68,7 @@ async function startNode(plan: Plan): Promise<Node> {
   const checked = join(host.directory, `${host.name}-sip`);
   writeFileSync(checked, "0\n");
   const checkProgram = join(import.meta.dirname, "sip-check.ts");
-  const check = host.start("sip-check", [...OWN_MACHINE, process.execPath, checkProgram, host.ip4, checked]);
+  const check = host.start("sip-check", [...NODE_MACHINE, process.execPath, checkProgram, host.ip4, checked]);
   await check.untilOutput(/checking/, WITHIN_MS);
   const file = fill(host, "keepalived.conf", {
     NODE: host.name,
@@ -80,7 +78,7 @@ async function startNode(plan: Plan): Promise<Node> {
   });
   const pid = (name: string): string => join(host.directory, `${host.name}-${name}.pid`);
   const keepalived = host.start("keepalived", [
-    ...[...OWN_MACHINE, "keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp"],
+    ...[...NODE_MACHINE, "keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp"],
     ...["--use-file", file, "--pid", pid("keepalived"), "--vrrp_pid", pid("vrrp")],
   ]);
   return { host, proxy, check, keepalived };
@@ -132,6 +130,7 @@ export const startKamailioPair: StartPair = async (prepare) => {
     await standby.keepalived.untilOutput(/Entering BACKUP STATE/, WITHIN_MS);
     const programs = [active, standby].flatMap(({ proxy, keepalived }) => [proxy, keepalived]);
     return {
+      lab,
       caller,
       pbx,
       stands: () => hasAddress(a),

@@ -9,7 +9,7 @@ import type { SippStatistics } from "../../lab/sipp-statistics.ts";
 import { CALLEES, type Parties } from "./pair-under-test.ts";
 
 /** All that are to talk or to ring begin by then, and do so a little later: SIPp, too, takes its time to start. */
-const SET_UP_MS = 3_000;
+const SET_UP_MS = 5_000;
 const SETTLE_MS = 1_500;
 /** New calls begin so long before the fault, and so long after it are the last ones made. */
 const OFFERED_BEFORE_MS = 1_500;
@@ -81,7 +81,7 @@ export class FaultLoad {
     this.#caller = caller;
     this.#shortMessages = join(caller.directory, "new-calls.messages");
     for (const { scenario, port, pauseMs } of CALLEE_SCENARIOS)
-      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs }));
+      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true }));
   }
 
   /** Starts the callers; resolves in the moment of the fault. */
@@ -134,13 +134,20 @@ export class FaultLoad {
     this.#port += 1;
     const remote = { address: FLOATING_IP };
     const { number } = CALLEES[callee];
-    return startCaller(this.#host(), { ...options, scenario, remote, number, port: this.#port });
+    return startCaller(this.#host(), {
+      ...options,
+      scenario,
+      remote,
+      number,
+      port: this.#port,
+      ownMachine: true,
+    });
   }
 
   #startFresh(): Sipp {
     const { rate } = this.#size;
     const calls = Math.round((rate * (OFFERED_BEFORE_MS + OFFERED_AFTER_MS)) / 1_000);
-    return new Sipp(this.#host(), { scenario: "uac-call" }, [
+    return new Sipp(this.#host(), { scenario: "uac-call", ownMachine: true }, [
       ...[`${FLOATING_IP}:5060`, "-m", `${calls}`, "-l", `${calls}`, "-r", `${rate}`, "-d", "0"],
       ...["-s", CALLEES.answers.number, "-recv_timeout", `${PATIENCE_MS}`],
       ...["-trace_shortmsg", "-shortmessage_file", this.#shortMessages],

@@ -9,6 +9,8 @@ export interface TakeoverOptions {
   pairs: readonly PairName[];
   faults: readonly FaultKind[];
   size: LoadSize;
+  /** What the programs of each round wrote is kept below this directory, with a capture of the SIP network; null: not at all. */
+  keep: string | null;
   /** All that a run measures by default was asked for: its figures are written. */
   whole: boolean;
 }
@@ -19,7 +21,7 @@ const CALLS_MAX = 10_000;
 const DEFAULT_FAULTS: readonly FaultKind[] = ["kill", "link", "freeze", "switchover"];
 const DEFAULT_SIZE: LoadSize = { rate: 200, talking: 2_000, ringing: 200 };
 
-export const USAGE = `usage: npm run bench:takeover -- [--rounds N] [--pairs NAMES] [--faults NAMES] [--rate N] [--talking N] [--ringing N]
+export const USAGE = `usage: npm run bench:takeover -- [--rounds N] [--pairs NAMES] [--faults NAMES] [--rate N] [--talking N] [--ringing N] [--keep DIRECTORY]
 
   --rounds N       of each fault and pair, a quarter of a minute each; default ${ROUNDS}
   --pairs NAMES    of ${Object.keys(PAIR_TITLES).join(", ")}; default all
@@ -27,6 +29,7 @@ export const USAGE = `usage: npm run bench:takeover -- [--rounds N] [--pairs NAM
   --rate N         new calls a second while the fault comes; default ${DEFAULT_SIZE.rate}
   --talking N      calls that talk then; default ${DEFAULT_SIZE.talking}
   --ringing N      calls that ring then; default ${DEFAULT_SIZE.ringing}
+  --keep DIRECTORY logs, histories and a capture of each round are left there
 
 docs/takeover-figures.md is written when neither --pairs nor --faults is given.
 `;
@@ -56,7 +59,15 @@ export function parseTakeoverOptions(argv: readonly string[]): TakeoverOptions {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
     args: [...argv],
-    options: { rounds: text, pairs: text, faults: text, rate: text, talking: text, ringing: text },
+    options: {
+      rounds: text,
+      pairs: text,
+      faults: text,
+      rate: text,
+      talking: text,
+      ringing: text,
+      keep: text,
+    },
   });
   const calls = (name: keyof LoadSize): number =>
     wholeNumber(name, values[name], { otherwise: DEFAULT_SIZE[name], max: CALLS_MAX });
@@ -65,6 +76,7 @@ export function parseTakeoverOptions(argv: readonly string[]): TakeoverOptions {
     pairs: namesOf(PAIR_TITLES, values.pairs ?? Object.keys(PAIR_TITLES).join(",")),
     faults: namesOf(FAULT_TITLES, values.faults ?? DEFAULT_FAULTS.join(",")),
     size: { rate: calls("rate"), talking: calls("talking"), ringing: calls("ringing") },
+    keep: values.keep ?? null,
     whole: values.pairs === undefined && values.faults === undefined,
   };
 }

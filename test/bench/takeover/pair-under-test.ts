@@ -1,5 +1,6 @@
 // Two nodes that share an address, whatever they are made of: what the measurement of a takeover asks of them.
 import type { Host } from "../../lab/host.ts";
+import type { Lab } from "../../lab/lab.ts";
 
 export const FAULT_TITLES = {
   kill: "proxy killed (kill -9)",
@@ -44,6 +45,7 @@ export interface PairUnderTest extends Parties, Disposable {
    * @returns wall time in milliseconds: when it had been done, the SIP network's cable first; of a switchover when it was asked for
    */
   fault(kind: FaultKind): Promise<number>;
+  readonly lab: Lab;
   /** What its programs have written, for a person who looks for a cause. */
   output(): string;
 }

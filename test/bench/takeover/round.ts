@@ -1,4 +1,7 @@
 // One round: a pair started anew, calls through it, a fault, and what became of them.
+import { cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Lab } from "../../lab/lab.ts";
 import { firstAnswerMs, longestGapMs } from "./first-answer.ts";
 import { startKamailioPair } from "./kamailio-pair.ts";
 import { FaultLoad, type LoadSize, type Outcome } from "./load.ts";
@@ -25,17 +28,33 @@ export interface SpoiltRound {
   output: string;
 }
 
+/** Captures what goes over the SIP network; in the end all that the lab's programs wrote is copied. */
+function keepAll(lab: Lab, directory: string): Disposable {
+  const file = join(lab.directory, "front.pcap");
+  const argv = ["tcpdump", "-i", "br-front", "-w", file, "-U", "-s", "300", "-B", "16384", "arp or udp"];
+  const capture = lab.switchHost().start("capture", argv);
+  return {
+    [Symbol.dispose]: () => {
+      capture.kill("SIGKILL");
+      cpSync(lab.directory, directory, { recursive: true });
+    },
+  };
+}
+
 export async function playRound(
   pair: PairName,
   fault: FaultKind,
-  size: LoadSize,
+  { size, keep }: { size: LoadSize; keep: string | null },
 ): Promise<Round | SpoiltRound> {
   const load = new FaultLoad(size);
   using started = await START[pair]((parties) => load.prepare(parties));
+  using _kept = keep === null ? null : keepAll(started.lab, join(keep, `${pair}-${fault}-${Date.now()}`));
   await load.begin();
   if (!started.stands())
     return { spoilt: "its first node had lost the address before the fault", output: started.output() };
   const at = await started.fault(fault);
+  if (keep !== null)
+    writeFileSync(join(started.lab.directory, "fault-at"), `${new Date(at).toISOString()}\n`);
   const outcome = await load.end();
   const outage = fault === "switchover" ? longestGapMs : firstAnswerMs;
   if (outcome.newCalls.done === 0) return { spoilt: "it served no call at all", output: started.output() };

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withGenerated } from "../calls/document.ts";
 import { thisMachine, versionOf } from "../calls/machine.ts";
-import type { LoadSize } from "./load.ts";
 import { parseTakeoverOptions, type TakeoverOptions, USAGE } from "./options.ts";
 import { FAULT_TITLES, PAIR_TITLES } from "./pair-under-test.ts";
 import { TAKEOVER_MARKS, takeoverChart, takeoverMarkdown } from "./report.ts";
@@ -24,23 +23,23 @@ function describe({ pair, fault, outageMs, outcome }: Round): string {
 /** A round that says something: one in which the pair stood until the fault. @throws Error after three that did not */
 async function playSound(
   { pair, fault }: Pick<Round, "pair" | "fault">,
-  size: LoadSize,
+  options: Pick<TakeoverOptions, "size" | "keep">,
 ): Promise<{ round: Round; spoilt: number }> {
   for (let spoilt = 0; ; spoilt++) {
-    const round = await playRound(pair, fault, size);
+    const round = await playRound(pair, fault, options);
     if (!("spoilt" in round)) return { round, spoilt };
     say(`${PAIR_TITLES[pair].padEnd(22)} ${round.spoilt}: once more`);
     if (spoilt + 1 === TRIES_MAX) throw new Error(`${TRIES_MAX} spoilt rounds in a row\n${round.output}`);
   }
 }
 
-async function measure({ rounds, pairs, faults, size, whole }: TakeoverOptions): Promise<void> {
+async function measure({ rounds, pairs, faults, size, keep, whole }: TakeoverOptions): Promise<void> {
   const played: Round[] = [];
   let spoilt = 0;
   for (let round = 1; round <= rounds; round++) {
     for (const fault of faults) {
       for (const pair of pairs) {
-        const result = await playSound({ pair, fault }, size);
+        const result = await playSound({ pair, fault }, { size, keep });
         played.push(result.round);
         spoilt += result.spoilt;
         say(describe(result.round));

@@ -69,6 +69,7 @@ export const startTandemPair: StartPair = async (prepare) => {
     await pair.start();
     const strike = striker(pair.a);
     return {
+      lab: pair.lab,
       caller: pair.caller,
       pbx: pair.pbx,
       stands: () => pair.a.hasAddress,

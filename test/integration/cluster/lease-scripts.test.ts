@@ -217,6 +217,14 @@ describe("the lease on a real Redis", () => {
     });
   }
 
+  test("a record that was written half, by a user without the rights to all of it, can be acquired when they are there", async () => {
+    await heldByA();
+    await redis.call("HDEL", KEY, "counter");
+    const left = await run("b", { kind: "read" });
+    assert.ok(left.outcome === "granted" && left.reading.record !== null);
+    assert.equal((await run("b", acquire(2, left.reading.record))).outcome, "granted");
+  });
+
   test("2,000 operations at random: record and answers are those of the model", async () => {
     await redis.call("FLUSHALL");
     const random = new Random(1);

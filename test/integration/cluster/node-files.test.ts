@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { runBounded } from "../../../src/node/cluster/bounded-command.ts";
 import { ClusterError } from "../../../src/node/cluster/cluster-error.ts";
 import { ClusterFile } from "../../../src/node/cluster/cluster-file.ts";
+import { RoleHook } from "../../../src/node/cluster/role-hook.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-cluster-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -85,5 +86,51 @@ describe("a program of the operator's", () => {
 
   test("that there is not: told, not thrown", async () => {
     assert.match((await runBounded(["/no/such/program"], {})).reason, /ENOENT/);
+  });
+});
+
+describe("role.hook", () => {
+  const slow = ["sh", "-c", 'sleep "$DELAY"; echo "$1 $TANDEM_NODE $TANDEM_ROLE" >>"$FILE"', "hook"];
+  const linesOf = (file: string): string[] => readFileSync(file, "utf8").split("\n").filter(Boolean);
+
+  function hook(name: string, delay: string): { hook: RoleHook; file: string; ends: string[] } {
+    const file = join(folder, name);
+    writeFileSync(file, "");
+    const ends: string[] = [];
+    const command = ["env", `FILE=${file}`, `DELAY=${delay}`, ...slow];
+    const told = (role: string, { ok, reason }: { ok: boolean; reason: string }): void => {
+      ends.push(`${role} ${ok ? "ok" : reason}`);
+    };
+    return { hook: new RoleHook(command, "edge-a", told), file, ends };
+  }
+
+  async function until(enough: () => boolean): Promise<void> {
+    while (!enough()) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  test("runs at each change, one after the other", async () => {
+    const { hook: ours, file, ends } = hook("in-order", "0.05");
+    ours.run("taking-over");
+    ours.run("active");
+    await until(() => ends.length === 2);
+    assert.deepEqual(linesOf(file), ["taking-over edge-a taking-over", "active edge-a active"]);
+  });
+
+  test("what waits when the process ends is started at once", async () => {
+    const { hook: ours, ends } = hook("at-once", "0.3");
+    const begun = performance.now();
+    for (const role of ["active", "stepping-down", "standby"] as const) ours.run(role);
+    ours.flush();
+    await until(() => ends.length === 3);
+    assert.ok(performance.now() - begun < 800);
+  });
+
+  test("sixteen changes wait; of seventeen the oldest is left out, and said", async () => {
+    const { hook: ours, ends } = hook("too-many", "0");
+    for (let i = 0; i < 17; i++) ours.run("active");
+    assert.deepEqual(ends, []);
+    ours.run("standby");
+    assert.deepEqual(ends, ["active too many changes were waiting"]);
+    await until(() => ends.length === 18);
   });
 });

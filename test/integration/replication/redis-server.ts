@@ -43,18 +43,30 @@ export class RedisServer {
   readonly directory = mkdtempSync(join(tmpdir(), "tandem-redis-"));
   private readonly lines: readonly string[];
   private readonly sentinel: boolean;
+  private readonly password: string | null;
   private child: ChildProcess | null = null;
   private control: RedisClient | null = null;
 
-  private constructor(port: number, lines: readonly string[], sentinel: boolean) {
+  private constructor(
+    port: number,
+    lines: readonly string[],
+    { sentinel, password }: { sentinel: boolean; password: string | null },
+  ) {
     this.port = port;
     this.lines = lines;
     this.sentinel = sentinel;
+    this.password = password;
   }
 
-  /** @param lines of its configuration, besides what makes it the test's own */
-  static async start(lines: readonly string[] = [], { sentinel = false } = {}): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), lines, sentinel);
+  /**
+   * @param lines of its configuration, besides what makes it the test's own
+   * @param options password: of its default user, which the lines set
+   */
+  static async start(
+    lines: readonly string[] = [],
+    { sentinel = false, password = null }: { sentinel?: boolean; password?: string | null } = {},
+  ): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), lines, { sentinel, password });
     await server.run();
     return server;
   }
@@ -91,7 +103,7 @@ export class RedisServer {
     this.control ??= await openClient(
       {
         server: { host: "127.0.0.1", port: this.port },
-        login: { username: null, password: null },
+        login: { username: null, password: this.password },
         database: 0,
         tls: null,
         connectTimeoutMs: 1_000,

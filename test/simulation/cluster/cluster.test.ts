@@ -26,6 +26,10 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 2_013_335,
     what: "the active served by its witness, the other one's network was down: it heard nobody there, and took over",
   },
+  {
+    seed: 3_039_022,
+    what: "Redis came back old and granted an epoch again: the resignation that had led to it was taken for a new one",
+  },
 ];
 
 function replay(seed: number): void {

@@ -235,13 +235,9 @@ export class SimulatedNode implements Neighbour {
           done,
         );
       },
-      closeSockets: () => {
-        if (this.engine === null) return;
-        this.engine.socketsOpen = false;
-        this.engine.epoch = 0;
-      },
+      closeSockets: () => this.closeSockets(),
       resetConnections: () => {},
-      relay: () => {},
+      relay: () => this.closeSockets(),
       verify: (done) => later(10, () => true, done),
       fencePeer: (node, done) => this.fence(node, done),
       hook: () => {},
@@ -274,6 +270,12 @@ export class SimulatedNode implements Neighbour {
     if (this.engine === null || !this.engine.socketsOpen) return "refused";
     const { role } = this.engine.node.state;
     return role === "active" || role === "taking-over" ? "active" : "idle";
+  }
+
+  private closeSockets(): void {
+    if (this.engine === null) return;
+    this.engine.socketsOpen = false;
+    this.engine.epoch = 0;
   }
 
   private fence(name: string | null, done: (ok: boolean) => void): void {

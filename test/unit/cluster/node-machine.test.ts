@@ -14,6 +14,7 @@ import type {
 import { resignationKit, resignations } from "../../../src/cluster/resignation.ts";
 import { mayServe } from "../../../src/cluster/serving.ts";
 import type { ClusterSettings } from "../../../src/cluster/settings.ts";
+import { isHandingOverTo } from "../../../src/cluster/switching-over.ts";
 import { message, settings, status } from "./example.ts";
 
 /** A node under test: time in milliseconds, the effects since the last look. */
@@ -185,11 +186,21 @@ describe("a takeover", () => {
     assert.equal(bench.state.role, "stepping-down");
   });
 
-  test("announces with the address, arms the calls and verifies when it serves", () => {
-    const bench = active();
+  test("arms the calls and verifies when it serves", () => {
+    const kinds = active().kinds();
+    assert.ok(kinds.indexOf("arm-calls") < kinds.indexOf("verify"), kinds.join());
+  });
+
+  test("announces once, as soon as address and sockets are there, and waits for nothing else", () => {
+    const bench = takingOver();
+    bench.taken();
+    bench.feed({ kind: "address", present: true, failed: false });
+    assert.equal(bench.kinds().includes("announce"), false);
+    bench.feed({ kind: "step-done", step: "sockets", ok: true });
+    assert.equal(bench.kinds().includes("announce"), true);
+    bench.feed({ kind: "step-done", step: "journal", ok: true });
     const kinds = bench.kinds();
-    assert.ok(kinds.indexOf("announce") < kinds.indexOf("arm-calls"), kinds.join());
-    assert.ok(kinds.includes("verify"));
+    assert.deepEqual([kinds.includes("arm-calls"), kinds.includes("announce")], [true, false]);
   });
 
   test("that can't have its address steps down, tells the others, and leaves them time", () => {
@@ -217,6 +228,23 @@ describe("a takeover", () => {
     assert.ok(acquire?.kind === "lease");
     bench.reply(acquire.operation, "refused", { ...HELD, holder: "edge-c", epoch: 6 });
     assert.deepEqual([bench.state.role, bench.state.takeover], ["standby", null]);
+  });
+
+  test("whose lease is refused each time asks for it once a renewal's time, and not in each turn", () => {
+    const bench = new Bench();
+    bench.feed(inSync);
+    const former = { holder: "edge-b", boot: "boot-of-before", epoch: 6, counter: 0, ask: null };
+    let asked = 0;
+    for (const end = bench.now + 1_000; bench.now < end; bench.now += 5) {
+      bench.feed({ kind: "tick" });
+      for (const effect of bench.taken()) {
+        if (effect.kind === "probe") bench.feed({ kind: "probed", outcome: "refused", askedAt: bench.now });
+        if (effect.kind !== "lease") continue;
+        if (effect.operation.kind === "acquire") asked++;
+        bench.reply(effect.operation, effect.operation.kind === "acquire" ? "refused" : "granted", former);
+      }
+    }
+    assert.ok(asked > 1 && asked <= 11, `${asked} times in a second`);
   });
 
   test("whose answer comes after its time to live is none: the node was frozen", () => {
@@ -398,6 +426,34 @@ describe("a node that is not ready says why", () => {
     assert.equal(bench.kinds().includes("lease"), false);
     bench.feed({ kind: "operator", command: { kind: "switchover", to: null, force: true } });
     assert.equal(bench.state.takeover?.phase, "acquiring");
+  });
+});
+
+describe("a hand-over", () => {
+  test("relays from its sockets what comes late: they are not closed at once", () => {
+    const bench = active();
+    bench.heartbeat({ epochSeen: 6, applied: 7 });
+    bench.taken();
+    bench.feed({ kind: "operator", command: { kind: "switchover", to: "edge-a", force: true } });
+    bench.hear({ kind: "accept", epoch: 6 });
+    assert.equal(isHandingOverTo(bench.state, "edge-a"), false); // it may still go back to serving
+    bench.feed({ kind: "flushed", ok: true, lastEntry: 7 });
+    bench.feed({ kind: "tick" });
+    assert.deepEqual(
+      [isHandingOverTo(bench.state, "edge-a"), isHandingOverTo(bench.state, "edge-c")],
+      [true, false],
+    );
+    const handOver = bench.taken().findLast((effect) => effect.kind === "lease");
+    assert.ok(handOver?.kind === "lease");
+    bench.reply(handOver.operation, "granted", { ...HELD, epoch: 7, counter: 9 });
+    bench.feed({ kind: "address", present: false, failed: false });
+    const effects = bench.taken();
+    assert.deepEqual(
+      effects.find(({ kind }) => kind === "relay"),
+      { kind: "relay", to: "edge-a", forMs: 1_000 },
+    );
+    const kinds = effects.map(({ kind }) => kind);
+    assert.deepEqual([kinds.includes("close-sockets"), kinds.includes("follow-journal")], [false, true]);
   });
 });
 

@@ -138,6 +138,11 @@ const rows: readonly Case[] = [
     until: 10_600,
   },
   {
+    name: "the same, but the front is lost",
+    seen: { ...noRenewal, aloneAt: 10_250, standbys: [{ ...without, alive: true }], front: "lost" },
+    action: "fence",
+  },
+  {
     name: "a witness does nothing with three nodes",
     seen: { ...noRenewal, witnessAt: 10_250, standbys: [without, without] },
     set: { nodes: THREE },

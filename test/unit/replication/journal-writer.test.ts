@@ -260,7 +260,53 @@ describe("a store that fails", () => {
   });
 });
 
+describe("a successor whose records are adopted bit by bit", () => {
+  test("does not say how many records there are before all are adopted", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    active.set("call 2", "a");
+    clock.advance(20);
+    store.requests.length = 0;
+    const position = active.writer.committed;
+    active.writer.serve({ epoch: 1, position, granted: true, adopts: true });
+    active.writer.up();
+    active.adopt("call 1", "a");
+    clock.advance(CANARY_MS);
+    active.adopt("call 2", "a");
+    active.writer.adopted();
+    clock.advance(CANARY_MS);
+    const told = store.requests.map(({ records }) => records);
+    assert.deepEqual([told[0], told.at(-1)], [null, 2]);
+  });
+
+  test("an emptied store is whole when the last one is in it, and not before", () => {
+    const it = new ReplicationWorld();
+    const active = it.active({ adopts: true });
+    active.adopt("call 1", "a");
+    it.clock.advance(CANARY_MS);
+    assert.equal(it.store.data.complete, false);
+    active.adopt("call 2", "a");
+    active.writer.adopted();
+    it.clock.advance(20);
+    assert.equal(it.store.data.complete, true);
+    assert.deepEqual(it.store.texts(), active.texts());
+    assert.equal(active.writer.health.state, "ok");
+  });
+});
+
 describe("the epoch", () => {
+  test("raised while a commit is on its way, which is refused for the former one: written again under the new one", () => {
+    const { active, clock, store } = world();
+    active.set("call 1", "a");
+    store.data.fence = { epoch: 2, node: "edge-a" }; // the lease was acquired anew
+    clock.advance(0);
+    assert.equal(store.requests.length, 1);
+    active.writer.raise(2);
+    clock.advance(20);
+    assert.deepEqual(store.texts(), [["call 1", "a"]]);
+    assert.deepEqual([active.fences, active.writer.health.state], [[], "ok"]);
+  });
+
   test("an engine with an old epoch that wakes and writes: 0 records changed, and it is told", () => {
     const { it, active, clock, store } = world();
     active.set("call 1", "a");
