@@ -123,10 +123,7 @@ export class ClusterProcess {
         onHealth: (health) => this.#log.info(health, "journal"),
         onUnconfirmed: (messages) =>
           this.#log.warn({ messages }, "redis.confirm: messages have left without their commit"),
-        // Hundreds a second, and each is a turn of the machine: only a hand-over waits for one, all else is told by the next look.
-        onApplied: () => {
-          if (this.edges.node.state.switchover !== null) this.#tellJournal();
-        },
+        onApplied: () => this.#tellJournal(),
       },
     );
   }
