@@ -6,6 +6,8 @@
 export interface GuardianLimits {
   /** The engine's loop may be silent for so long. Longer than any collection of garbage, shorter than the cluster's patience. */
   readonly silentMs: number;
+  /** One that does not hold the address has so long: nobody waits for it, and to start it again would take as much as it lacks. */
+  readonly idleSilentMs: number;
   /** An engine has so long from its start to its first beat. */
   readonly startMs: number;
   /** An engine that was told to stop has so long. */
@@ -144,7 +146,7 @@ function onTick(before: GuardianState, now: number, limits: GuardianLimits): Ste
   if (phase.kind === "running") {
     const turnMs = now - Math.max(before.tickAt, phase.heardAt);
     const silentMs = phase.silentMs + Math.min(turnMs, TURN_MS_MAX);
-    if (silentMs >= limits.silentMs)
+    if (silentMs >= (state.holds ? limits.silentMs : limits.idleSilentMs))
       return kill(state, now, `the engine's loop has been silent for ${Math.round(silentMs)} ms`);
     return [{ ...state, phase: { ...phase, silentMs } }, []];
   }

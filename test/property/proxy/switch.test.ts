@@ -159,7 +159,8 @@ class Run {
     );
     const sent = invites.at(nth === 0 ? 0 : -1);
     // With its INVITE over it is a stray, and which stray went up first is stored nowhere.
-    if (sent === undefined || this.world.proxy.status().contexts === 0) return;
+    const isOver = !this.world.stored().records.some(([key]) => key.startsWith("invite "));
+    if (sent === undefined || isOver) return;
     const { branch } = sent.message.topVia;
     const heard = this.heard.get(branch) ?? [];
     const final = heard.find((each) => each >= 200);
