@@ -158,12 +158,14 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
   core.contexts.set(context.key, context);
   core.counters.add(request.method === "INVITE" ? "request.invite" : "request.other");
   if (context.callKey !== "") tellLedger(core, arrival, destination);
-  if (context.invite !== null) answerTrying(core, context, request);
   core.log.debug(
     { callId: context.callId, method: request.method, from: flow.address, group: destination.group },
     "request",
   );
+  // First the INVITE, then the 100: a node that dies in between leaves a caller who repeats, not one who waits for nobody.
+  const trying = context.invite === null ? "" : buildResponse(request, TRYING, context.topVia);
   forwardNext(core, context, request);
+  if (context.invite !== null) answerTrying(core, context, trying);
   settleContext(core, context);
 }
 
@@ -171,8 +173,8 @@ function onNew(core: Core, arrival: Arrival, key: string): void {
  * 100 at once, not after 200 ms (§17.2.1): the caller's retransmissions stop here. Where an INVITE waits for its commit the 100 does
  * too: without a record the caller must not rely on us yet, and repeats.
  */
-function answerTrying(core: Core, context: ResponseContext, request: SipMessage): void {
-  const text = buildResponse(request, TRYING, context.topVia);
+function answerTrying(core: Core, context: ResponseContext, text: string): void {
+  if (context.finalSent > 0) return;
   if (core.journal.confirm !== "invite") {
     respond(core, context, 100, text);
     return;

@@ -45,14 +45,14 @@ describe("confirm: invite", () => {
     const { journal, world, committed } = worldOf("invite");
     assert.deepEqual(outline(world.receive(request("INVITE"))), []);
     assert.ok(journal.marked.some(({ key }) => key.startsWith("invite ")));
-    assert.deepEqual(committed(), ["100 caller", "INVITE pbx1"]);
+    assert.deepEqual(committed(), ["INVITE pbx1", "100 caller"]);
   });
 
   test("an INVITE repeated while it waits is absorbed", () => {
     const { world, committed } = worldOf("invite");
     world.receive(request("INVITE"));
     assert.deepEqual(outline(world.receive(request("INVITE"))), []);
-    assert.deepEqual(committed(), ["100 caller", "INVITE pbx1"]);
+    assert.deepEqual(committed(), ["INVITE pbx1", "100 caller"]);
     assert.deepEqual(outline(world.receive(request("INVITE"))), ["100 caller"]);
   });
 
@@ -85,7 +85,7 @@ describe("confirm: 2xx", () => {
   test("the 2xx waits, and nothing else does", () => {
     const { world, committed } = worldOf("2xx");
     const invite = world.invite();
-    assert.deepEqual(outline(world.sent), ["100 caller", "INVITE pbx1"]);
+    assert.deepEqual(outline(world.sent), ["INVITE pbx1", "100 caller"]);
     assert.deepEqual(outline(world.receive(answer(invite.message, 180), pbx(1))), ["180 caller"]);
     assert.deepEqual(outline(world.receive(answer(invite.message, 200), pbx(1))), []);
     assert.deepEqual(committed(), ["200 caller"]);
@@ -103,5 +103,5 @@ test("confirm: off: nothing waits", () => {
   const { world } = worldOf("off");
   const invite = world.invite();
   world.receive(answer(invite.message, 200), pbx(1));
-  assert.deepEqual(outline(world.sent), ["100 caller", "INVITE pbx1", "200 caller"]);
+  assert.deepEqual(outline(world.sent), ["INVITE pbx1", "100 caller", "200 caller"]);
 });

@@ -94,10 +94,10 @@ describe("16.3 item 4 and RFC 5393 §4.2: loops and spirals", () => {
     test(`16.3 item 4: ${name}${loop ? ": 482" : ""}`, () => {
       const world = new ProxyWorld(LOOPING);
       const text = returned(fromPbx(world), change);
-      const [first, ...rest] = world.receive(text, pbx(1));
+      const sent = world.receive(text, pbx(1));
       const expected = text.includes(">;tag=x") ? 481 : loop ? 482 : 100;
-      assert.equal(first?.message.status, expected);
-      assert.equal(rest.length, expected === 100 ? 1 : 0);
+      assert.equal(sent.at(-1)?.message.status, expected);
+      assert.equal(sent.length, expected === 100 ? 2 : 1);
     });
   }
 
@@ -126,7 +126,7 @@ describe("16.3 item 4 and RFC 5393 §4.2: loops and spirals", () => {
       "\r\nVia: SIP/2.0/UDP 10.3.0.1:5060;branch=z9hG4bKfilter1\r\n",
     );
     const sent = world.receive(passed, filter);
-    assert.deepEqual(outline(sent), ["100 udp:10.3.0.1:5060", "INVITE pbx1"]);
+    assert.deepEqual(outline(sent), ["INVITE pbx1", "100 udp:10.3.0.1:5060"]);
     const again = passed
       .replace("z9hG4bKfilter1", "z9hG4bKfilter2")
       .replace("\r\n", `\r\nVia: ${ownVia(sent)}\r\n`);

@@ -87,10 +87,10 @@ describe("what a proxy's transactions are", () => {
     assert.equal(world.count("retransmission.absorbed"), 1);
   });
 
-  test("§17.2.1 a 100 leaves at once, and again for the INVITE repeated", () => {
+  test("§17.2.1 a 100 leaves at once, after its INVITE, and again for the INVITE repeated", () => {
     const world = new ProxyWorld();
-    const [first] = world.receive(request("INVITE"));
-    assert.deepEqual([first?.at, first?.message.status], [1_000, 100]);
+    const [, trying] = world.receive(request("INVITE"));
+    assert.deepEqual([trying?.at, trying?.message.status], [1_000, 100]);
     assert.deepEqual(told(world.receive(request("INVITE"))), [`100 ${TO_CALLER}`]);
   });
 
@@ -388,8 +388,8 @@ describe("requests to server transactions (§17.2.3)", () => {
     const world = new ProxyWorld();
     world.receive(request("INVITE", none));
     assert.deepEqual(told(world.receive(request("INVITE", { ...none, callId: "call-2" }))), [
-      `100 ${TO_CALLER}`,
       `INVITE ${TO_PBX}`,
+      `100 ${TO_CALLER}`,
     ]);
   });
 });
@@ -402,7 +402,7 @@ describe("RFC 6026 above the machines", () => {
     world.pass(31_999);
     assert.deepEqual(world.receive(request("INVITE")), []);
     world.pass(1);
-    assert.deepEqual(told(world.receive(request("INVITE"))), [`100 ${TO_CALLER}`, `INVITE ${TO_PBX}`]);
+    assert.deepEqual(told(world.receive(request("INVITE"))), [`INVITE ${TO_PBX}`, `100 ${TO_CALLER}`]);
   });
 
   test("RFC 6026 §7.2 each 2xx goes up while the branch is Accepted, of another fork too", () => {

@@ -5,7 +5,7 @@ import { answer, ProxyWorld, pbx, request } from "../../support/proxy-world.ts";
 
 function refused() {
   const world = new ProxyWorld();
-  const [, first] = world.receive(request("INVITE"));
+  const [first] = world.receive(request("INVITE"));
   const [second] = world.fail(pbx(1));
   assert.ok(first && second);
   assert.equal(second.to, "udp:10.1.0.12:5060");
