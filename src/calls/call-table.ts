@@ -60,6 +60,8 @@ export class CallTable {
   private readonly onTarget = new Map<string, number>();
   private readonly onGroup = new Map<string, number>();
   private readonly seizures = new Map<string, Seizures>();
+  /** Calls of another node that are yet to be restored: they count against the limit of the whole node. */
+  awaited = 0;
   private limits = NO_LIMITS;
   private rates = new CallRates();
   private maxDurationMs: number;
@@ -100,7 +102,7 @@ export class CallTable {
   /** May one more call begin, as far as the whole node is concerned? */
   admits(now: number): boolean {
     const { whole } = this.limits;
-    return isBelow(whole, this.calls.size) && this.rates.isBelow("", whole, now);
+    return isBelow(whole, this.calls.size + this.awaited) && this.rates.isBelow("", whole, now);
   }
 
   /** May the call go to this target of this group? Where it is already it may stay. */

@@ -173,11 +173,14 @@ export class Engine {
   }
 
   #restoreCallOf(raw: string, restoring: Restoration): void {
+    let callId: string;
     try {
-      restoring.touch(parseMessage(raw).callId);
+      ({ callId } = parseMessage(raw));
     } catch (error) {
-      if (!(error instanceof SipParseError)) throw error; // it is of no call: the proxy answers it
+      if (error instanceof SipParseError) return; // it is of no call: the proxy answers it
+      throw error;
     }
+    restoring.touch(callId);
   }
 
   /** Builds what a new configuration needs, and changes nothing yet. @returns what puts it into use */

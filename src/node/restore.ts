@@ -53,7 +53,7 @@ export interface RestorePorts {
 }
 
 /** What the copy tells: records in groups, by Call-ID; "" has those of no call. */
-export type RestoredCopy = Pick<WarmCopy, "take" | "groupNames">;
+export type RestoredCopy = Pick<WarmCopy, "take" | "groupNames" | "counts">;
 
 export class Restoration {
   private readonly copy: RestoredCopy;
@@ -109,8 +109,9 @@ export class Restoration {
   }
 
   private restore(records: readonly KeyedRecord[]): void {
+    const { proxy, calls: table } = this.ports;
+    table.awaited = this.copy.counts().get("call") ?? 0;
     if (records.length === 0) return;
-    const { proxy } = this.ports;
     const contexts: ResponseContext[] = [];
     const own: OwnRequest[] = [];
     const calls: Call[] = [];

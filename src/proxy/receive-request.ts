@@ -68,6 +68,7 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
     const isSender =
       flow.address === context.ingress.address || core.router.classify(flow.address) === context.group;
     if (!isSender) return false;
+    followCaller(core, context, flow);
     onCancel(core, context, request, flow);
   } else if (request.method === "ACK") {
     // The ACK of a 2xx has a branch of its own (§13.2.2.4), but for senders of RFC 2543: those go on.
@@ -76,7 +77,7 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
       stepServer(core, context, { kind: "ack" });
   } else {
     core.counters.add("retransmission.absorbed");
-    followCaller(context, flow);
+    followCaller(core, context, flow);
     stepServer(core, context, { kind: "request" });
   }
   settleContext(core, context);
@@ -84,13 +85,14 @@ function onKnown(core: Core, context: ResponseContext, request: SipMessage, flow
 }
 
 /**
- * A stream repeats nothing: an INVITE that comes again by another connection says that the former one is lost, as after a takeover. What
- * follows goes up by the new one (§18.2.2).
+ * An INVITE that comes again, or its CANCEL, by another connection when the former one is gone, as after a takeover: what follows
+ * goes up by the new one (§18.2.2). While the former is open nobody takes its answers away.
  */
-function followCaller(context: ResponseContext, flow: Flow): void {
+function followCaller(core: Core, context: ResponseContext, flow: Flow): void {
   const { reply, ingress } = context;
-  if (!context.replyReliable || !isReliable(flow) || flow.address !== ingress.address) return;
-  if (flow.connection !== reply.connection)
+  if (!context.replyReliable || flow.transport !== reply.transport || flow.address !== ingress.address)
+    return;
+  if (flow.connection !== reply.connection && !core.transports.isOpen(reply))
     context.reply = { ...reply, listener: flow.listener, connection: flow.connection };
 }
 

@@ -184,7 +184,9 @@ export class JournalWriter implements Journal, StoreWatcher {
   /** Commits all that waits at once. @param done with false: the store did not take it, or the service ended */
   drain(done: (drained: boolean) => void): void {
     this.finishDrain(false);
-    if (this.role !== "serving" || !this.isUp || !this.isGranted) {
+    // A store that is filled anew has nothing like all before the last record is adopted.
+    const isHalf = this.isResending && this.isAdopting;
+    if (this.role !== "serving" || !this.isUp || !this.isGranted || isHalf) {
       done(false);
       return;
     }

@@ -28,6 +28,8 @@ export class WarmCopy {
   /** Keys of each group; most have one. */
   private readonly groups = new Map<string, string | Set<string>>();
   private readonly groupOf: GroupOf;
+  /** Records of each kind that there is. */
+  private readonly kinds = new Map<string, number>();
   private round = 0;
 
   /** @param groupOf default: every record stands for itself */
@@ -54,6 +56,7 @@ export class WarmCopy {
     const known = this.records.get(key);
     if (known !== undefined && known.group !== group) this.leave(known.group, key);
     if (known?.group !== group) this.join(group, key);
+    if (known === undefined) this.count(key, 1);
     this.records.set(key, {
       text,
       at,
@@ -66,6 +69,7 @@ export class WarmCopy {
     const known = this.records.get(key);
     if (known === undefined) return;
     this.records.delete(key);
+    this.count(key, -1);
     this.leave(known.group, key);
   }
 
@@ -90,20 +94,24 @@ export class WarmCopy {
     const taken: KeyedRecord[] = [];
     for (const key of typeof keys === "string" ? [keys] : keys) {
       const record = this.records.get(key);
+      if (record === undefined) continue;
       this.records.delete(key);
-      if (record !== undefined) taken.push([key, record]);
+      this.count(key, -1);
+      taken.push([key, record]);
     }
     return taken;
   }
 
   /** Records of each kind: what a standby shows, and what is compared with the active's numbers. */
   counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const key of this.records.keys()) {
-      const kind = kindOf(key);
-      counts.set(kind, (counts.get(kind) ?? 0) + 1);
-    }
-    return counts;
+    return this.kinds;
+  }
+
+  private count(key: string, step: 1 | -1): void {
+    const kind = kindOf(key);
+    const count = (this.kinds.get(kind) ?? 0) + step;
+    if (count === 0) this.kinds.delete(kind);
+    else this.kinds.set(kind, count);
   }
 
   private join(group: string, key: string): void {

@@ -100,16 +100,20 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   #heardRelay(datagram: Buffer): void {
+    const { boot, role, switchover } = this.node.state;
+    const isGetting = role === "standby" && switchover?.side === "getting";
+    if (!isGetting && role !== "active" && role !== "taking-over") {
+      this.node.feed({ kind: "ignored", fault: "relay-refused" });
+      return;
+    }
     const decoded = this.#parts.relayCodec.decode(datagram);
     if (!decoded.ok) {
       this.node.feed({ kind: "ignored", fault: decoded.fault });
       return;
     }
-    const { boot, epoch, role, switchover } = this.node.state;
     const now = this.#parts.clock.now();
-    const isGetting = role === "standby" && switchover?.side === "getting";
-    const kind = isGetting ? "getting" : role === "active" || role === "taking-over" ? "serving" : "neither";
-    const word = this.#relays.heard(decoded.relayed, { now, boot, epoch, kind });
+    const kind = isGetting ? "getting" : "serving";
+    const word = this.#relays.heard(decoded.relayed, { now, boot, kind });
     if (word === "relay-refused") this.node.feed({ kind: "ignored", fault: word });
   }
 
@@ -328,6 +332,8 @@ export class ClusterEdges implements ClusterPorts {
 
   hook(role: Role): void {
     this.#status = role;
+    // From now on the cluster waits for this node, as for one that has the address.
+    if (role === "taking-over") this.#holds = true;
     this.report();
     this.#hook.run(role);
   }

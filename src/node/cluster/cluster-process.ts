@@ -290,7 +290,7 @@ export class ClusterProcess {
     this.#log.info({ reason }, "ending");
     this.edges.node.stop(); // it decides nothing any more
     await this.edges.sayGoodbye();
-    await this.edges.untilRelayed();
+    await Promise.all([this.address.remove(), this.edges.untilRelayed()]);
     await this.#close();
     this.#end();
   }
@@ -310,7 +310,7 @@ export class ClusterProcess {
     await this.address.close();
   }
 
-  /** Accounts of calls that Redis knows of are written by who serves next; the others nobody else has. */
+  /** Accounts that Redis knows of are written by who serves next as well, and dropped there by their id; the others nobody else has. */
   async #writeAccounts(): Promise<void> {
     const { cdrs } = this.engine.engine;
     if (cdrs === null || this.replica.journal.uncommitted === 0) return;

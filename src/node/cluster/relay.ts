@@ -36,10 +36,8 @@ export class RelaySender {
 export interface RelaySight {
   readonly now: number;
   readonly boot: string;
-  /** Held, or 0: none yet, but one is being handed to this node. */
-  readonly epoch: number;
   /** Is a switchover to this node under way, or may what is relayed be served? */
-  readonly kind: "getting" | "serving" | "neither";
+  readonly kind: "getting" | "serving";
 }
 
 type Word = "taken" | "early" | "copy" | "relay-refused";
@@ -71,11 +69,12 @@ export class RelayReceiver {
   heard(relayed: Relayed, sight: RelaySight): Word {
     if (relayed.toBoot !== sight.boot) return "relay-refused";
     if (sight.kind === "getting") {
+      while (sight.now - (this.#early[0]?.at ?? sight.now) >= RELAYS_TAKEN_MS) this.#early.shift();
       if (this.#early.length >= EARLY_MESSAGES_MAX) return "relay-refused";
       this.#early.push({ relayed, at: sight.now });
       return "early";
     }
-    if (sight.kind === "neither" || sight.now >= this.#openUntil) return "relay-refused";
+    if (sight.now >= this.#openUntil) return "relay-refused";
     return this.#serve(relayed);
   }
 

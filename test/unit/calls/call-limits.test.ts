@@ -55,6 +55,14 @@ describe("maxCalls", () => {
     assert.ok(table.admits(5_000));
   });
 
+  test("whole: calls of another node count before they are restored", () => {
+    const table = limited({ whole: { maxCalls: 2 } });
+    table.awaited = 2;
+    assert.ok(!table.admits(0));
+    table.awaited = 1;
+    assert.ok(table.admits(0));
+  });
+
   test("whole: 0 lets none in", () => assert.ok(!limited({ whole: { maxCalls: 0 } }).admits(0)));
 
   test("target: full for others, and not for the call that is there; other targets are free", () => {

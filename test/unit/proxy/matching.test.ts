@@ -134,6 +134,24 @@ describe("a caller over a stream whose connection was lost", () => {
     assert.deepEqual([ok?.message.status, ok?.flow.connection], [200, 8]);
   });
 
+  test("§18.2.2 sends its CANCEL by a new one: the 200 and the 487 come there", () => {
+    const { world, forwarded } = ringing();
+    const cancelled = world.receive(request("CANCEL", { via }), second);
+    const [ok] = cancelled;
+    assert.deepEqual([ok?.message.status, ok?.flow.connection], [200, 8]);
+    world.receive(answer(forwarded, 487), pbx(1));
+    const last = world.sent.findLast(({ message }) => message.status === 487);
+    assert.equal(last?.flow.connection, 8);
+  });
+
+  test("while the former connection is open it keeps its answers", () => {
+    const { world, forwarded } = ringing();
+    world.open.add(`${first.address}:5060`); // by its sent-by, as the world knows no connections
+    world.receive(invite, second);
+    const [ok] = world.receive(answer(forwarded, 200), pbx(1));
+    assert.deepEqual([ok?.message.status, ok?.flow.connection], [200, 7]);
+  });
+
   test("and nobody else's: the same INVITE from another address moves nothing", () => {
     const { world, forwarded } = ringing();
     world.receive(invite, { ...second, address: "192.0.2.99" });

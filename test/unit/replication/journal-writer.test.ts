@@ -279,6 +279,19 @@ describe("a successor whose records are adopted bit by bit", () => {
     assert.deepEqual([told[0], told.at(-1)], [null, 2]);
   });
 
+  test("an emptied store can't be drained for a successor before all are adopted", () => {
+    const it = new ReplicationWorld();
+    const active = it.active({ adopts: true });
+    active.adopt("call 1", "a");
+    const drained: boolean[] = [];
+    active.writer.drain((done) => drained.push(done));
+    active.writer.adopted();
+    it.clock.advance(20);
+    active.writer.drain((done) => drained.push(done));
+    it.clock.advance(20);
+    assert.deepEqual(drained, [false, true]);
+  });
+
   test("an emptied store is whole when the last one is in it, and not before", () => {
     const it = new ReplicationWorld();
     const active = it.active({ adopts: true });

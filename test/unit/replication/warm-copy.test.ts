@@ -56,4 +56,22 @@ describe("groups of records", () => {
     copy.put("k", { text: "b", at: 2 });
     assert.deepEqual([copy.groupNames(), copy.take("a"), keysOf(copy.take("b"))], [["b"], [], ["k"]]);
   });
+
+  test("records are counted by kind, each once, as long as they are there", () => {
+    const copy = new WarmCopy((key) => key.slice(-1));
+    for (const key of ["call 1", "call 1", "call 2", "invite 2"]) copy.put(key, { text: "", at: 1 });
+    const before = [...copy.counts()];
+    copy.remove("call 1");
+    copy.take("2");
+    assert.deepEqual(
+      [before, [...copy.counts()]],
+      [
+        [
+          ["call", 2],
+          ["invite", 1],
+        ],
+        [],
+      ],
+    );
+  });
 });
