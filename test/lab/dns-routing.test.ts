@@ -236,7 +236,7 @@ log: { level: info }
     assert.ok(loaded.calls.some((call) => tries(call)[0] === two.ip4));
   });
 
-  const deadForS = LONG ? 300 : 20;
+  const deadForS = LONG ? 300 : 12;
   test(`the DNS server is dead for ${deadForS} s, the TTL is ${TTL_S} s: no call is lost, and that it is stale is shown`, async (t) => {
     const rate = LONG ? 20 : 50;
     let shown = "";

@@ -40,7 +40,7 @@ class ConfirmingWorld extends ProxyWorld {
   }
 }
 
-const FORWARDED = ["100 caller", "INVITE pbx1"];
+const FORWARDED = ["INVITE pbx1", "100 caller"];
 const ANSWERED = [...FORWARDED, "180 caller", "200 caller"];
 
 /** One call to its answer. @returns what waited, by name */
