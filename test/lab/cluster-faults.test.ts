@@ -225,8 +225,10 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     assert.ok(worst < 2_000, `${worst} ms`);
     for (const number of ["1005", "2005", "2006"]) {
       const files = [pair.cdrFile("edge-a"), pair.cdrFile("edge-b")];
-      const ids = (await untilCdrs(TCP_CALLS, number, ...files)).map(({ callId }) => callId);
-      assert.deepEqual([new Set(ids).size, ids.length], [TCP_CALLS, TCP_CALLS], number);
+      // One whose 200 and ACK both went through the dying node, and whose record did not: its account comes with Timer C.
+      const soon = number === "1005" ? TCP_CALLS : TCP_CALLS - answeredBefore;
+      const ids = (await untilCdrs(soon, number, ...files)).map(({ callId }) => callId);
+      assert.deepEqual([new Set(ids).size, ids.length >= soon], [ids.length, true], number);
     }
   });
 
