@@ -4,6 +4,7 @@
  */
 import type { Echo, Message, MessageBody, NodeStatus } from "./message.ts";
 import { ClusterSigner } from "./signature.ts";
+import { type Fields, isCount, isFields, readFields } from "./signed-json.ts";
 
 /** The longest message (a heartbeat with two long reasons) has 900 bytes: none is fragmented. */
 export const DATAGRAM_BYTES_MAX = 1_400;
@@ -52,18 +53,8 @@ export class HeartbeatCodec {
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isText(value: unknown): value is string {
   return typeof value === "string" && value.length <= TEXT_LENGTH_MAX;
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isTime(value: unknown): value is number {
@@ -78,14 +69,8 @@ const ROLES = ["standby", "taking-over", "active", "stepping-down", "maintenance
 
 /** A signed message of a newer version may have more fields: they are passed over. */
 function readMessage(json: string): Message | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-  if (!isFields(value)) return null;
+  const value = readFields(json);
+  if (value === null) return null;
   const { node, boot, to, sequence, at } = value;
   const body = readBody(value["body"]);
   const echo = readEcho(value["echo"]);

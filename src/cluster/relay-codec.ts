@@ -2,7 +2,9 @@
  * A SIP datagram that came to the node that handed over, on its way to the one that serves: `TANDEM-RELAY/1 <cluster> <signature>
  * <JSON>`, a line feed, and the datagram as it came. Signed as a whole, for one life of one node in one epoch.
  */
+import type { DecodeFault } from "./heartbeat-codec.ts";
 import { ClusterSigner } from "./signature.ts";
+import { isCount, isFields, readFields } from "./signed-json.ts";
 
 /** Of a whole relay datagram: what UDP over IPv4 carries, less room for options. A larger message is dropped, and comes again. */
 export const RELAY_BYTES_MAX = 65_000;
@@ -34,11 +36,9 @@ export interface Relayed {
   readonly raw: string;
 }
 
-export type RelayFault = "too-long" | "malformed" | "foreign" | "unsigned";
-
 export type DecodedRelay =
   | { readonly ok: true; readonly relayed: Relayed }
-  | { readonly ok: false; readonly fault: RelayFault };
+  | { readonly ok: false; readonly fault: DecodeFault };
 
 export class RelayCodec {
   private readonly cluster: string;
@@ -87,24 +87,10 @@ export class RelayCodec {
   }
 }
 
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
 /** Signed, and so written by a node of this cluster; one of a newer version may have more fields. */
 function readHead(json: string, raw: string): Relayed | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-  if (!isFields(value)) return null;
+  const value = readFields(json);
+  if (value === null) return null;
   const { node, boot, to, toBoot, epoch, sequence, from } = value;
   if (typeof node !== "string" || typeof boot !== "string") return null;
   if (typeof to !== "string" || typeof toBoot !== "string") return null;

@@ -19,8 +19,7 @@ export function serverText(state: InviteServerState | null, now: number): string
 }
 
 export function serverState(text: string, since: number): InviteServerState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
+  const { kind, first, second, third } = read(text);
   switch (kind) {
     case "proceeding":
     case "terminated":
@@ -50,8 +49,7 @@ export function clientText(state: InviteClientState | null, now: number): string
 }
 
 export function clientState(text: string, since: number): InviteClientState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
+  const { kind, first, second, third } = read(text);
   switch (kind) {
     case "proceeding":
     case "terminated":
@@ -80,8 +78,7 @@ export function nonInviteText(state: NonInviteClientState, now: number): string 
 }
 
 export function nonInviteState(text: string, since: number): NonInviteClientState | null {
-  const [kind = "", ...rest] = text.split(" ");
-  const [first, second, third] = rest.map(timeOf);
+  const { kind, first, second, third } = read(text);
   switch (kind) {
     case "trying":
     case "proceeding":
@@ -93,6 +90,17 @@ export function nonInviteState(text: string, since: number): NonInviteClientStat
     default:
       return null;
   }
+}
+
+function read(text: string): {
+  readonly kind: string;
+  readonly first: number | undefined;
+  readonly second: number | undefined;
+  readonly third: number | undefined;
+} {
+  const [kind = "", ...rest] = text.split(" ");
+  const [first, second, third] = rest.map(timeOf);
+  return { kind, first, second, third };
 }
 
 /** Times left and intervals; what never comes is "-". */
