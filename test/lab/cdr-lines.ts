@@ -53,8 +53,13 @@ export async function untilCdrs(
 ): Promise<readonly CdrRecord[]> {
   const ofNumber = (): CdrRecord[] =>
     linesOf(files).cdrs.filter(({ requested }) => requested.startsWith(`sip:${number}@`));
-  return await until(`${count} CDRs of ${number}`, WRITTEN_WITHIN_MS, () => {
-    const found = ofNumber();
-    return found.length >= count ? found : null;
-  });
+  return await until(
+    `${count} CDRs of ${number}`,
+    WRITTEN_WITHIN_MS,
+    () => {
+      const found = ofNumber();
+      return found.length >= count ? found : null;
+    },
+    () => `there are ${ofNumber().length}`,
+  );
 }

@@ -4,12 +4,15 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pair } from "./pair.ts";
 import { type Sipp, startCaller, startPbx } from "./sipp.ts";
+import { until } from "./until.ts";
 
 const TALKING = 40;
 const RINGING = 10;
 /** From their set-up, in which the fault falls, until talking ones go on and ringing ones are answered, declined or cancelled. */
 const PAUSE_MS = 6_000;
-const SETUP_MS = 1_200;
+const SETUP_MAX_MS = 4_000;
+/** From a call's INVITE until its callee talks or rings, and the standby has its record. */
+const SETTLE_MS = 250;
 
 interface Kind {
   readonly name: string;
@@ -79,7 +82,11 @@ export class Callers {
       };
       return [kind, startCaller(caller, options)] as const;
     });
-    await delay(SETUP_MS);
+    for (const [{ name, calls }, sipp] of running)
+      await until(`${calls} calls ${name} to be offered`, SETUP_MAX_MS, () =>
+        sipp.statistics()?.offered === calls ? true : null,
+      );
+    await delay(SETTLE_MS);
     return new Callers(running);
   }
 

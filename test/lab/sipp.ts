@@ -58,7 +58,7 @@ export interface PbxOptions extends SippOptions {
 
 /** SIPp wants fewer open calls than file descriptors. */
 const OPEN_CALLS_MAX = 15_000;
-const STATISTICS_INTERVAL_S = "1";
+const STATISTICS_INTERVAL_S = "0.25";
 /** Of its sockets: a second of full load, so that a SIPp that waits for the processor drops nothing. */
 const BUFFER_BYTES = 4_194_304;
 const scenarios = join(import.meta.dirname, "scenarios");
@@ -90,7 +90,7 @@ export class Sipp {
     this.program = host.start(`sipp-${options.scenario}`, argv, { env: { TERM: "dumb" } });
   }
 
-  /** The counts of its last report (one a second, and one at its end); null before the first. */
+  /** The counts of its last report (four a second, and one at its end); null before the first. */
   statistics(): SippStatistics | null {
     return parseSippStatistics(readText(this.#statisticsFile));
   }
