@@ -57,6 +57,9 @@ export interface Decision {
   readonly clear: boolean;
 }
 
+/** Since its resignation a node can't have been started anew, and serve again: 200 ms pass before its guardian starts it. */
+const RESIGNED_JUST_NOW_MS = 200;
+
 /** Longer than a peer with Redis takes: the time to live, a probe, and the frozen wait. */
 const PEER_FIRST_MS = 2_000;
 
@@ -111,6 +114,9 @@ function afterResignation(
   active: { node: string; addressGone: boolean; successor: string | null; forMs: number },
   settings: ClusterSettings,
 ): Decision {
+  // Without Redis nothing else tells of a newer life of it, or of somebody who was faster.
+  const owner = e.redis === "lost" && active.forMs >= RESIGNED_JUST_NOW_MS ? ownerOf(e) : null;
+  if (owner !== null) return owner;
   if (active.addressGone) {
     const turn = active.successor === e.node ? 0 : e.rank + (active.successor === null ? 0 : 1);
     return takeInTurn(

@@ -1,8 +1,9 @@
 /** The state of a node's cluster machine, what happens to it, and what it wants done. Plain data. */
+import type { LifeClaim } from "./claims.ts";
 import type { Action, Row } from "./decide.ts";
 import type { Evidence, ProbeOutcome } from "./evidence.ts";
 import type { LeaseReading, LeaseRecord, Observation } from "./lease.ts";
-import type { ActiveClaim, Health, Message, Role } from "./message.ts";
+import type { Health, Message, Role } from "./message.ts";
 import type { PeerView } from "./peer-view.ts";
 import type { ClusterSettings } from "./settings.ts";
 
@@ -114,7 +115,7 @@ export interface NodeFields {
   own: OwnHealth;
   probe: ProbeState | null;
   /** The highest epoch's claim to be active, by heartbeat or by lease. */
-  lastActive: (ActiveClaim & { readonly boot: string | null }) | null;
+  lastActive: LifeClaim | null;
   takeover: Takeover | null;
   switchover: Switchover | null;
   stepDown: StepDown | null;

@@ -30,6 +30,10 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 3_039_022,
     what: "Redis came back old and granted an epoch again: the resignation that had led to it was taken for a new one",
   },
+  {
+    seed: 8_117_467,
+    what: "the same, granted to a newer life of the node that had handed it over: the hand-over of the former life was followed",
+  },
 ];
 
 function replay(seed: number): void {
