@@ -276,6 +276,42 @@ describe("one fault in a cluster that was in sync", () => {
   }
 });
 
+describe("a virtual machine that was paused without a trace in its clocks", () => {
+  /** For how long a serves after it wakes, b having taken over meanwhile; the worst of twenty. */
+  function servesAfterWaking(before: (world: World) => void): number {
+    let worst = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const world = cluster(seed);
+      const a = node(world, "a");
+      before(world);
+      a.suspend(3_000, false);
+      run(world, world.now + 2_900);
+      assert.equal(serving(world), "b");
+      run(world, world.now + 1_000, () => a.state === "running");
+      const wokeAt = world.now;
+      if (a.serves) run(world, wokeAt + 2_000, () => !a.serves);
+      assert.equal(a.serves, false);
+      worst = Math.max(worst, world.now - wokeAt);
+    }
+    return worst;
+  }
+
+  test("serves nothing once it hears of the epoch that has replaced its own", () => {
+    assert.equal(
+      servesAfterWaking(() => {}),
+      0,
+    );
+  });
+
+  test("cut off from all, it serves for what was left of its right: below 350 ms by its own clock", () => {
+    const worst = servesAfterWaking((world) => {
+      cut(world, () => true);
+      node(world, "a").setRedis(false);
+    });
+    assert.ok(worst > 200 && worst <= 350 / 0.99, `${worst} ms`);
+  });
+});
+
 describe("starting", () => {
   test("a standby that boots alone waits for bootWait, then serves", () => {
     const world = new World({ seed: 1, nodes: 2 });

@@ -33,6 +33,7 @@ export class SimulatedNode implements Neighbour {
   private localAt = 0;
   private backlog: (() => void)[] = [];
   private suspendedAt = 0;
+  blindUntil = Number.NEGATIVE_INFINITY;
   private readonly journal: JournalLink;
 
   constructor(world: Environment, name: string) {
@@ -370,7 +371,8 @@ export class SimulatedNode implements Neighbour {
     this.state = "running";
     if (was === "suspended") {
       this.localAt = world.now;
-      world.suspendedAt = world.now;
+      const { leaseTtlMs, leaseMarginMs } = world.settings;
+      if (!clocksTell) this.blindUntil = world.now + (leaseTtlMs - leaseMarginMs) / this.rate;
       this.addressUntil = this.addressLeft > 0 ? world.now + this.addressLeft : Number.NEGATIVE_INFINITY;
     }
     world.tell(

@@ -44,7 +44,6 @@ export class World implements Environment {
   /** Datagrams of the past, to be sent again by somebody who has no secret. */
   readonly recorded: { message: Message; path: number }[] = [];
   readonly trace: string[] | null;
-  suspendedAt = Number.NEGATIVE_INFINITY;
   private lastBoot = 0;
   private lastCall = 0;
 
