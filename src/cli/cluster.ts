@@ -58,6 +58,7 @@ function statusText(status: ClusterStatus): string {
     ...(journal.unconfirmed === 0
       ? []
       : [`  redis.confirm: ${journal.unconfirmed} messages have left without their commit`]),
+    ...(status.disk === null ? [] : [`  disk: the epoch can't be stored: ${status.disk}`]),
     ...(status.decision === null ? [] : [`  last decision: ${status.decision}`]),
   ];
   const rows = peers.map((peer) => [

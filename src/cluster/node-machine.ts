@@ -77,6 +77,7 @@ function newHealth(now: number): OwnHealth {
     lagMs: 0,
     inSync: false,
     fault: null,
+    disk: null,
     foreignSecretAt: NEVER,
     guardianLost: false,
   };
@@ -312,7 +313,21 @@ function observeOwn(t: Turn, event: Observed): void {
     case "fault":
       s.own = { ...s.own, fault: event.fault };
       break;
+    case "disk":
+      diskChanged(t, event.fault);
+      break;
   }
+}
+
+/** Said, and no obstacle to a takeover: what was forgotten matters only where Redis forgets it, too. */
+function diskChanged(t: Turn, fault: string | null): void {
+  const { s } = t;
+  s.own = { ...s.own, disk: fault };
+  if (fault === null) record(t, "decision", { reason: `epoch ${s.epochSeen} is on the disk after all` });
+  else
+    record(t, "alarm", {
+      reason: `epoch ${s.epochSeen} can't be stored on the disk, which is tried again and again: ${fault}`,
+    });
 }
 
 /** A healed link: somebody else may have the address there by now, and switches have forgotten where it is. */

@@ -74,6 +74,8 @@ export interface OwnHealth {
   readonly inSync: boolean;
   /** What keeps it from serving, in the edge's own words (an address that can't be bound); null: nothing. */
   readonly fault: string | null;
+  /** Why its disk does not take the highest epoch; null: it has it. */
+  readonly disk: string | null;
   /** A peer's datagrams bear our cluster's name and do not verify. */
   readonly foreignSecretAt: number;
   readonly guardianLost: boolean;
@@ -209,6 +211,8 @@ export type NodeEvent =
       readonly inSync: boolean;
     }
   | { readonly kind: "fault"; readonly fault: string | null }
+  /** The disk does not take the highest epoch, or (null) does again. */
+  | { readonly kind: "disk"; readonly fault: string | null }
   | { readonly kind: "guardian-lost" }
   | { readonly kind: "clock-jumped" }
   /** The process is told to end: an active node hands over first, or steps down in order. */

@@ -15,6 +15,7 @@ import type { AddressKeeper } from "./address-keeper.ts";
 import { runBounded } from "./bounded-command.ts";
 import type { CallEngine } from "./call-engine.ts";
 import type { ClusterFile } from "./cluster-file.ts";
+import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { HeartbeatPaths, PathConfig } from "./heartbeat-paths.ts";
 import type { History, HistoryEntry } from "./history.ts";
 import type { Intake } from "./intake.ts";
@@ -44,6 +45,7 @@ export interface ClusterParts {
   readonly engine: CallEngine;
   readonly intake: Intake;
   readonly file: ClusterFile;
+  readonly epochs: EpochKeeper;
   readonly history: History;
   readonly link: GuardianLink | null;
   readonly hook: readonly string[];
@@ -121,8 +123,12 @@ export class ClusterEdges implements ClusterPorts {
     this.#answer = null;
     this.node.feed({ kind: "operator", command });
     if (command.kind === "maintenance" && this.#wasAnswered())
-      void this.#parts.file.storeMaintenance(command.on).then((ok) => {
-        if (!ok) this.#parts.log.error("maintenance can't be stored on the disk: a restart will forget it");
+      void this.#parts.file.storeMaintenance(command.on).then((reason) => {
+        if (reason === null) return;
+        this.#parts.log.error(
+          { reason },
+          "maintenance can't be stored on the disk: a restart will forget it",
+        );
       });
     return this.#answer ?? { ok: false, reason: "the node is ending" };
   }
@@ -170,10 +176,7 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   storeEpoch(epoch: number, done: (ok: boolean) => void): void {
-    void this.#parts.file.storeEpoch(epoch).then((ok) => {
-      if (!ok) this.#parts.log.error({ epoch }, "the epoch can't be stored on the disk");
-      done(ok);
-    });
+    void this.#parts.epochs.store(epoch).then(done);
   }
 
   probe(done: (outcome: ProbeOutcome) => void): void {

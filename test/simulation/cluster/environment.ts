@@ -63,6 +63,7 @@ export interface Environment {
   readonly schedule: Schedule;
   readonly redis: RedisModel;
   readonly plant: Plant | null;
+  readonly forgetful: boolean;
   readonly settings: Omit<ClusterSettings, "node">;
   readonly paths: number;
   readonly nodes: readonly Neighbour[];

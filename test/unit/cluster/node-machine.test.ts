@@ -329,6 +329,18 @@ describe("a hand-over", () => {
 });
 
 describe("the history", () => {
+  test("says that the disk does not take the epoch, and that it does again; no takeover waits for it", () => {
+    const bench = standby();
+    bench.feed({ kind: "disk", fault: "ENOSPC: no space left on device" });
+    const [alarm] = bench.records();
+    assert.equal(alarm?.what, "alarm");
+    assert.match(alarm?.reason ?? "", /^epoch 5 can't be stored on the disk.*: ENOSPC/);
+    assert.equal(bench.notReady(), null);
+    bench.feed({ kind: "disk", fault: null });
+    assert.match(bench.records()[0]?.reason ?? "", /^epoch 5 is on the disk/);
+    assert.equal(bench.state.own.disk, null);
+  });
+
   test("keeps what was seen on each path, of lease, probe and witness, with the reason", () => {
     const bench = standby();
     bench.feed({ kind: "witness", askedAt: bench.now });
