@@ -23,6 +23,7 @@ import type { LeaseClient } from "./lease-client.ts";
 import { RelayReceiver, RelaySender } from "./relay.ts";
 import type { Replica } from "./replica.ts";
 import { RoleHook } from "./role-hook.ts";
+import { TakeoverAccount } from "./takeover-account.ts";
 
 /** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
 const VERIFY_TRIES_MAX = 3;
@@ -66,9 +67,7 @@ export class ClusterEdges implements ClusterPorts {
   #hasServed = false;
   #relayed: Promise<void> = Promise.resolve();
   readonly #relays: RelayReceiver;
-  #isRestoring = false;
-  /** A takeover whose restoring goes on. */
-  #takeover: HistoryEntry | null = null;
+  readonly #account = new TakeoverAccount((entry) => this.#tell(entry));
   #status = "starting";
 
   constructor(start: NodeStart, parts: ClusterParts) {
@@ -145,7 +144,6 @@ export class ClusterEdges implements ClusterPorts {
 
   /** To the peers: this life ends, and its silence means nothing. */
   async sayGoodbye(): Promise<void> {
-    this.#tellTakeover(null);
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
     this.#hook.flush();
@@ -273,7 +271,7 @@ export class ClusterEdges implements ClusterPorts {
     const { engine } = this.#parts.engine;
     const armedAt = clock.now();
     this.#hasServed = true;
-    this.#isRestoring = true;
+    this.#account.restoring();
     replica.serve(epoch, this.node.state.byRedis);
     engine.inherit(replica.inheritance);
     engine.serve();
@@ -282,23 +280,8 @@ export class ClusterEdges implements ClusterPorts {
       .restoreRest(() => this.node.mayServe())
       .then((restored) => {
         replica.journal.adopted();
-        this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
+        this.#account.restored({ ...restored }, clock.now() - armedAt);
       });
-  }
-
-  /** The takeover that waits for the end of its restoring is told. */
-  #tellTakeover(end: { restored: Readonly<Record<string, number>>; restoredMs: number } | null): void {
-    this.#isRestoring = false;
-    const told = this.#takeover;
-    this.#takeover = null;
-    if (told === null) return;
-    if (end === null) {
-      this.#tell(told);
-      return;
-    }
-    const { restored, restoredMs } = end;
-    const phases = { ...told.phases, restored: (told.phases?.["total"] ?? 0) + restoredMs };
-    this.#tell({ ...told, phases, restored });
   }
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
@@ -342,10 +325,7 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   record(record: HistoryRecord): void {
-    const entry: HistoryEntry = { at: new Date().toISOString(), ...record };
-    // How much was taken over is known when all is restored.
-    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) this.#takeover = entry;
-    else this.#tell(entry);
+    this.#account.tell({ at: new Date().toISOString(), ...record });
   }
 
   #tell(entry: HistoryEntry): void {
