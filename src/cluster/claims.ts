@@ -1,12 +1,7 @@
 /** Somebody holds an epoch, by his own word or by the lease: what else was believed of it is past. Part of the node's machine. */
-import type { ActiveClaim } from "./message.ts";
+import type { LifeClaim } from "./message.ts";
 import type { NodeState, Turn } from "./node-state.ts";
 import type { PeerView } from "./peer-view.ts";
-
-/** A node, in one of its lives, that holds an epoch. */
-export interface LifeClaim extends ActiveClaim {
-  readonly boot: string;
-}
 
 /** The highest epoch's claim is remembered; the newest where Redis, back old, has granted an epoch twice. */
 export function claimed({ s }: Turn, claim: LifeClaim): void {
@@ -31,7 +26,7 @@ function seenBeside(view: PeerView, claim: LifeClaim, s: NodeState): PeerView {
  * A resignation counts for the life and the epoch that it names, and only until somebody else is seen to hold that epoch or a
  * later one: another node, or the same in a newer life. This node itself holds it where it is the named successor.
  */
-export function isPast(resigned: LifeClaim, claim: LifeClaim, own: string): boolean {
+function isPast(resigned: LifeClaim, claim: LifeClaim, own: string): boolean {
   if (claim.epoch < resigned.epoch || claim.boot === own) return false;
   return claim.node !== resigned.node || claim.boot !== resigned.boot;
 }

@@ -1,9 +1,8 @@
 /** The state of a node's cluster machine, what happens to it, and what it wants done. Plain data. */
-import type { LifeClaim } from "./claims.ts";
 import type { Action, Row } from "./decide.ts";
 import type { Evidence, ProbeOutcome } from "./evidence.ts";
 import type { LeaseReading, LeaseRecord, Observation } from "./lease.ts";
-import type { Health, Message, Role } from "./message.ts";
+import type { Health, LifeClaim, Message, Role } from "./message.ts";
 import type { PeerView } from "./peer-view.ts";
 import type { ClusterSettings } from "./settings.ts";
 
