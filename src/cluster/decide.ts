@@ -57,7 +57,7 @@ export interface Decision {
   readonly clear: boolean;
 }
 
-/** Since its resignation a node can't have been started anew, and serve again: 200 ms pass before its guardian starts it. */
+/** So soon after its resignation no newer life of a node can serve: a process takes longer to start. */
 const RESIGNED_JUST_NOW_MS = 200;
 
 /** Longer than a peer with Redis takes: the time to live, a probe, and the frozen wait. */

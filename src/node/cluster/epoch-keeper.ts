@@ -5,7 +5,7 @@
 import type { ClusterFile } from "./cluster-file.ts";
 
 /** A disk that takes nothing is not asked more often. */
-const AGAIN_MS = 1_000;
+const STORE_AGAIN_MS = 1_000;
 
 export interface EpochKeeperPorts {
   readonly now: () => number;
@@ -36,7 +36,7 @@ export class EpochKeeper {
     this.#writing++;
     const fault = await this.#file.storeEpoch(epoch);
     this.#writing--;
-    this.#nextAt = fault === null ? Number.NEGATIVE_INFINITY : this.#ports.now() + AGAIN_MS;
+    this.#nextAt = fault === null ? Number.NEGATIVE_INFINITY : this.#ports.now() + STORE_AGAIN_MS;
     const changed = (fault === null) !== (this.#fault === null);
     this.#fault = fault;
     if (changed) this.#ports.onFault(fault);
