@@ -23,6 +23,7 @@ import {
   conflictLookedFor,
   failBack,
   lookForConflict,
+  looksForOthers,
   ownsEpoch,
   renew,
   watch,
@@ -109,6 +110,7 @@ export function newNode(start: NodeStart, now: number): NodeState {
     stepDown: null,
     serving: false,
     exchangesFrom: NEVER,
+    soleAt: NEVER,
     conflicts: 0,
     nextConflictAt: FOREVER,
     leaseTaken: false,
@@ -249,6 +251,7 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
 function jumped(t: Turn): void {
   const { s, now } = t;
   s.exchangesFrom = now;
+  s.nextConflictAt = now;
   s.nextHeartbeatAt = now;
   s.wokeAt = now;
   s.lease = { ...s.lease, nextAt: now, observation: ownsEpoch(s) ? s.lease.observation : null };
@@ -301,7 +304,7 @@ function observeOwn(t: Turn, event: Observed): void {
       flushed(t, event);
       break;
     case "conflict":
-      conflictLookedFor(t, event.found);
+      conflictLookedFor(t, event);
       break;
     case "journal": {
       const { applied, lagMs, inSync } = event;
@@ -352,7 +355,7 @@ export function deadline(s: NodeState, now: number): number {
     s.nextHeartbeatAt,
     s.lease.nextAt,
     s.retryAddressAt,
-    s.role === "active" && !s.byRedis ? s.nextConflictAt : FOREVER,
+    looksForOthers(s, now) ? s.nextConflictAt : FOREVER,
     s.stepDown?.deadline ?? FOREVER,
     takeoverDeadline(s),
     switchoverDeadline(s.switchover),

@@ -123,6 +123,8 @@ export interface NodeFields {
   /** Serves nothing until a fresh exchange (clock jump, hand-over). */
   serving: boolean;
   exchangesFrom: number;
+  /** When it was last known that nobody else serves; -Infinity: never. */
+  soleAt: number;
   /** Another owner of the address was found so many times in a row. */
   conflicts: number;
   nextConflictAt: number;
@@ -202,7 +204,7 @@ export type NodeEvent =
   | { readonly kind: "flushed"; readonly ok: boolean; readonly lastEntry: number }
   | { readonly kind: "verified"; readonly ok: boolean }
   /** Another owner of the floating IP was looked for. */
-  | { readonly kind: "conflict"; readonly found: boolean }
+  | { readonly kind: "conflict"; readonly found: boolean; readonly askedAt: number }
   | {
       readonly kind: "journal";
       readonly applied: number;

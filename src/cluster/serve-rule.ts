@@ -32,6 +32,8 @@ export interface ServeEvidence {
   readonly leaseTaken: boolean;
   /** Exchanges sent before this do not count: the clocks jumped. */
   readonly exchangesFrom: number;
+  /** When it was last known that nobody else serves: by a right that was fresh then, or by a look for another owner. */
+  readonly soleAt: number;
   readonly guardianLost: boolean;
   /** A ready node that asked us to resign because our front is lost. */
   readonly askedBy: string | null;
@@ -63,10 +65,18 @@ function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
   if (needed.length > 0)
     rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
   if ((e.redis === "lost" || e.tookAlone) && settings.nodes.length > 2) rights.push(byMajority(e, settings));
-  // What was earned lasts: a peer that is back must have time to hear that this node serves.
-  if (e.front === "ok")
-    rights.push({ sentAt: mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt, basis: "alone" });
+  if (e.front === "ok") rights.push({ sentAt: aloneFrom(e, settings), basis: "alone" });
   return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
+}
+
+/**
+ * A witness can't say who serves. While this node does, its peer sees the floating IP answer, and holds; after a pause it may have
+ * seen it silent and have taken over, so that a witness counts again only when this node has looked for another owner.
+ */
+function aloneFrom(e: ServeEvidence, settings: ClusterSettings): number {
+  // What was earned lasts: a peer that is back must have time to hear that this node serves.
+  const sentAt = mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt;
+  return e.soleAt < e.exchangesFrom ? Math.min(sentAt, e.exchangesFrom - 1) : sentAt;
 }
 
 function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {

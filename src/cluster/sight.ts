@@ -197,6 +197,7 @@ export function serveEvidence(s: NodeState, now: number): ServeEvidence {
     higherEpoch: higherEpoch(s, now),
     leaseTaken: s.leaseTaken,
     exchangesFrom: s.exchangesFrom,
+    soleAt: s.soleAt,
     guardianLost: s.own.guardianLost,
     askedBy: s.askedBy,
     conflict: s.conflicts >= CONFLICTS_MAX,

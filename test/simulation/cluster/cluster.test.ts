@@ -34,6 +34,10 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 8_117_467,
     what: "the same, granted to a newer life of the node that had handed it over: the hand-over of the former life was followed",
   },
+  {
+    seed: 9_040_371,
+    what: "the active served by its witness and was paused, the peer had Redis again and took over: its witness answered, and it served on",
+  },
 ];
 
 function replay(seed: number, { forgetful = false } = {}): void {

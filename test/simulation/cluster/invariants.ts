@@ -66,17 +66,18 @@ export class Invariants implements Watcher {
   }
 
   private checkEntitled(entitled: readonly Neighbour[]): void {
-    const newest = Math.max(...entitled.map(({ engine }) => engine?.node.state.epoch ?? 0));
-    if (entitled.filter((node) => !this.knowsNothingOf(newest, node)).length > 1)
+    if (entitled.filter((node) => !this.knowsNothing(node)).length > 1)
       this.break("two nodes may serve in epochs of Redis");
   }
 
   /**
-   * A virtual machine that was paused without a trace in its clocks can't know of it: not before the right that it had then is
-   * over by its own clock, or it hears of the epoch that has replaced its own (docs/takeover.md: only STONITH does better).
+   * A virtual machine that was paused without a trace in its clocks can't know of another: not before the right that it had then
+   * is over by its own clock, or it hears of an epoch above its own (docs/takeover.md: only STONITH does better).
    */
-  private knowsNothingOf(epoch: number, { blindUntil, engine }: Neighbour): boolean {
-    return this.world.now <= blindUntil && (engine?.node.state.epochSeen ?? 0) < epoch;
+  private knowsNothing({ blindUntil, engine }: Neighbour): boolean {
+    if (engine === null || this.world.now > blindUntil) return false;
+    const { epoch, epochSeen } = engine.node.state;
+    return epochSeen <= epoch;
   }
 
   /** Redis did what a node asked of the lease. */
@@ -140,7 +141,7 @@ export class Invariants implements Watcher {
     if (byRedis && !this.grantedTo.has(`${engine.boot}/${epoch}`))
       this.break(`${node.name} serves in epoch ${epoch}, which Redis never granted to it`);
     // It may take up an epoch that is over: it is fenced in a moment.
-    if (this.knowsNothingOf(world.redis.record?.epoch ?? 0, node)) return;
+    if (epoch !== (world.redis.record?.epoch ?? 0) && this.knowsNothing(node)) return;
     const { calls } = engine;
     for (const [call, version] of calls.known) {
       if ((calls.versions.get(call) ?? 0) < version)

@@ -61,6 +61,21 @@ interface Scenario {
   readonly forMs?: number;
 }
 
+/** a serves by its witness alone, cut off from b, which has Redis again; then it is paused, and b takes over. */
+function pausedAlone(world: World, clocksTell: boolean): void {
+  const a = node(world, "a");
+  world.redis.up = false;
+  world.schedule.after(800, () => cut(world, () => true));
+  world.schedule.after(1_200, () => {
+    a.setRedis(false);
+    world.redis.up = true;
+  });
+  world.schedule.after(3_000, () => {
+    assert.equal(serving(world), "a", world.trace?.join("\n"));
+    a.suspend(900, clocksTell);
+  });
+}
+
 const scenarios: readonly Scenario[] = [
   {
     name: "engine killed: the guardian resigns for it",
@@ -194,6 +209,18 @@ const scenarios: readonly Scenario[] = [
       cut(w, () => true);
     },
     ends: "a",
+  },
+  {
+    name: "the active, by its witness alone, paused for 900 ms, the peer has Redis again and takes over: it looks, and gives way",
+    fault: (w) => pausedAlone(w, true),
+    ends: "b",
+    forMs: 9_000,
+  },
+  {
+    name: "the same, paused without a trace in its clocks: it finds the other owner, and gives way",
+    fault: (w) => pausedAlone(w, false),
+    ends: "b",
+    forMs: 9_000,
   },
   { name: "the standby killed: no switch", fault: (w) => node(w, "b").powerOff(60_000), ends: "a" },
   {
