@@ -275,12 +275,20 @@ export class ClusterEdges implements ClusterPorts {
     engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
-    void engine
-      .restoreRest(() => this.node.mayServe())
-      .then((restored) => {
-        replica.journal.adopted();
-        this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
-      });
+    void this.#restoreRest(armedAt);
+  }
+
+  async #restoreRest(armedAt: number): Promise<void> {
+    const { replica, clock, log, engine } = this.#parts;
+    try {
+      const restored = await engine.engine.restoreRest(() => this.node.mayServe());
+      replica.journal.adopted();
+      this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
+    } catch (error) {
+      // Calls that are heard of are restored all the same: to end here would end those that are up, too.
+      log.error({ err: error }, "not all that was taken over could be restored");
+      this.#tellTakeover(null);
+    }
   }
 
   /** The takeover that waits for the end of its restoring is told. */
@@ -341,8 +349,10 @@ export class ClusterEdges implements ClusterPorts {
   record(record: HistoryRecord): void {
     const entry: HistoryEntry = { at: new Date().toISOString(), ...record };
     // How much was taken over is known when all is restored.
-    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) this.#takeover = entry;
-    else this.#tell(entry);
+    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) {
+      if (this.#takeover !== null) this.#tell(this.#takeover); // of the same calls, before this node was held up
+      this.#takeover = entry;
+    } else this.#tell(entry);
   }
 
   #tell(entry: HistoryEntry): void {
