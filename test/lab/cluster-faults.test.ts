@@ -139,45 +139,6 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     assert.equal(takeovers(), taken);
   });
 
-  for (const fences of isLong ? [false, true] : [true]) {
-    const what = fences
-      ? "it is fenced, and nobody waits"
-      : "fencing fails, and the other one waits until its address is gone";
-    test(`guardian and engine are frozen: ${what}`, async (context) => {
-      const { active, standby } = pair;
-      writeFileSync(outlet, fences ? "" : "no outlet\n");
-      const frozen = active.engine;
-      const calls = await begin();
-      const at = wallNow();
-      active.signalAll("SIGSTOP");
-      let heal = (): void => {};
-      if (fences) {
-        await until("the standby to fence", 5_000, () =>
-          standby.logs().some(({ reason }) => /fencing it instead/.test(String(reason))) ? true : null,
-        );
-        heal = unplug(active.host, "front");
-        writeFileSync(outlet, `${active.name} is off\n`);
-      }
-      await standby.untilRole("active");
-      const took = wallNow() - at;
-      await prober.firstAnswerAfter(wallNow());
-      const told = await calls.finish();
-      const said = standby.logs().map(({ reason }) => String(reason));
-      context.diagnostic(`taken over after ${Math.round(took)} ms; ${told}`);
-      // Dead by the operator's word, or frozen: it comes back as a standby.
-      active.guardian?.kill("SIGCONT");
-      process.kill(frozen, "SIGCONT");
-      heal();
-      await pair.untilReady(active);
-      assert.equal(active.hasAddress, false);
-      if (fences) assert.ok(took < FROZEN_WAIT_MS, `${took} ms`);
-      else {
-        assert.ok(said.includes("fencing the peer failed"));
-        assert.ok(took >= FROZEN_WAIT_MS - 300 && took < 2_000 + SLACK_MS, `${took} ms`);
-      }
-    });
-  }
-
   test(`the other node is dead, and the engine is held up for ${HELD_UP_MS} ms: it goes on with its calls, as the same process`, async (context) => {
     const { active, standby } = pair;
     const { engine } = active;
@@ -220,6 +181,45 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     assert.deepEqual(rolesSince, []);
     assert.ok(took < LONG_STALL_MS, `${took} ms`);
   });
+
+  for (const fences of isLong ? [false, true] : [true]) {
+    const what = fences
+      ? "it is fenced, and nobody waits"
+      : "fencing fails, and the other one waits until its address is gone";
+    test(`guardian and engine are frozen: ${what}`, async (context) => {
+      const { active, standby } = pair;
+      writeFileSync(outlet, fences ? "" : "no outlet\n");
+      const frozen = active.engine;
+      const calls = await begin();
+      const at = wallNow();
+      active.signalAll("SIGSTOP");
+      let heal = (): void => {};
+      if (fences) {
+        await until("the standby to fence", 5_000, () =>
+          standby.logs().some(({ reason }) => /fencing it instead/.test(String(reason))) ? true : null,
+        );
+        heal = unplug(active.host, "front");
+        writeFileSync(outlet, `${active.name} is off\n`);
+      }
+      await standby.untilRole("active");
+      const took = wallNow() - at;
+      await prober.firstAnswerAfter(wallNow());
+      const told = await calls.finish();
+      const said = standby.logs().map(({ reason }) => String(reason));
+      context.diagnostic(`taken over after ${Math.round(took)} ms; ${told}`);
+      // Dead by the operator's word, or frozen: it comes back as a standby.
+      active.guardian?.kill("SIGCONT");
+      process.kill(frozen, "SIGCONT");
+      heal();
+      await pair.untilReady(active);
+      assert.equal(active.hasAddress, false);
+      if (fences) assert.ok(took < FROZEN_WAIT_MS, `${took} ms`);
+      else {
+        assert.ok(said.includes("fencing the peer failed"));
+        assert.ok(took >= FROZEN_WAIT_MS - 300 && took < 2_000 + SLACK_MS, `${took} ms`);
+      }
+    });
+  }
 
   test("TCP callers, talking and ringing, the engine is killed as they are answered: all go on over their next connection", async (context) => {
     const { active, standby } = pair;
