@@ -80,7 +80,11 @@ export function decide(e: Evidence, settings: ClusterSettings): Decision {
   if (e.maintenance) return because(HOLD, "maintenance", "this node is in maintenance");
   if (e.active.kind === "alive") return besideActive(e, e.active);
   if (e.awakeMs < settings.deadAfterMs)
-    return because(WAIT, "woke", "this node was stopped itself: it listens before it judges others");
+    return because(
+      probeMeanwhile(e),
+      "woke",
+      "this node was stopped itself: it listens before it judges others",
+    );
   if (e.probe === "own")
     return because(
       { ...WAIT, action: "remove-own-address" },

@@ -3,6 +3,7 @@
  * Who may be active is in docs/takeover.md; `decide.ts` and `serve-rule.ts` have the rules, this file the order of things.
  */
 import { count, hear } from "./hearing.ts";
+import { keptCallsTick, keptDeadline } from "./keeping-calls.ts";
 import { observe } from "./lease.ts";
 import type { NodeStatus } from "./message.ts";
 import type {
@@ -108,6 +109,7 @@ export function newNode(start: NodeStart, now: number): NodeState {
     takeover: null,
     switchover: null,
     stepDown: null,
+    kept: null,
     serving: false,
     exchangesFrom: NEVER,
     soleAt: NEVER,
@@ -151,6 +153,7 @@ export function step(state: NodeState, event: NodeEvent, now: number): [NodeStat
   leave(t);
   failBack(t);
   lookForConflict(t);
+  keptCallsTick(t);
   consider(t);
   retryAddress(t);
   periodic(t);
@@ -357,6 +360,7 @@ export function deadline(s: NodeState, now: number): number {
     s.retryAddressAt,
     looksForOthers(s, now) ? s.nextConflictAt : FOREVER,
     s.stepDown?.deadline ?? FOREVER,
+    keptDeadline(s),
     takeoverDeadline(s),
     switchoverDeadline(s.switchover),
     standbyDeadline(s, now),

@@ -21,7 +21,16 @@ export interface Takeover {
   readonly deadline: number;
   readonly waitingFor: readonly TakeoverStep[];
   readonly phases: Phases;
+  /** The calls are this life's own, still in memory: nothing is to be restored. */
+  readonly resumes: boolean;
   readonly reason: string;
+}
+
+/** Calls of a node that was fenced when nobody was there to take them over: see keeping-calls.ts. */
+export interface KeptCalls {
+  /** They are those of the active node as long as nobody has had a higher one. */
+  readonly epoch: number;
+  readonly until: number;
 }
 
 /** The switchover that this node gives (active) or gets (standby). */
@@ -120,6 +129,7 @@ export interface NodeFields {
   takeover: Takeover | null;
   switchover: Switchover | null;
   stepDown: StepDown | null;
+  kept: KeptCalls | null;
   /** Serves nothing until a fresh exchange (clock jump, hand-over). */
   serving: boolean;
   exchangesFrom: number;

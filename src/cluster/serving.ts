@@ -1,4 +1,5 @@
 /** The active node's side: its right to serve, its renewals, its place in Redis. Part of the node's machine. */
+import { isNeeded } from "./keeping-calls.ts";
 import { leaseSight, nextEpoch, type Observation, serveUntilOf } from "./lease.ts";
 import type { LeaseOperation, LeaseReply, NodeEvent, NodeState, Turn } from "./node-state.ts";
 import { record } from "./reporting.ts";
@@ -31,7 +32,7 @@ export function watch(t: Turn): void {
   const verdict = serveRule(serveEvidence(s, now), s.settings);
   switch (verdict.action) {
     case "fence":
-      fence(t, verdict.reason);
+      fence(t, verdict.reason, verdict.lapsed && isNeeded(t) ? "kept" : "given up");
       break;
     case "step-down":
       if (s.stepDown === null && s.role === "active") stepDown(t, verdict);
@@ -159,8 +160,10 @@ export function looksForOthers(s: NodeState, now: number): boolean {
   return (s.role === "active" || paused) && (!s.byRedis || servesAlone(s, now));
 }
 
+/** By its witness, and not by Redis as well. */
 function servesAlone(s: NodeState, now: number): boolean {
-  return redisHealth(s, now) === "lost" && mayServeAlone(serveEvidence(s, now), s.settings);
+  const withRedis = redisHealth(s, now) === "ok" && s.soleAt >= s.exchangesFrom;
+  return !withRedis && mayServeAlone(serveEvidence(s, now), s.settings);
 }
 
 export function lookForConflict(t: Turn): void {

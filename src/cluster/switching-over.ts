@@ -351,7 +351,8 @@ function sendOffer(t: Turn, switchover: Switchover): void {
 
 /** When a switchover next has something to do; Infinity: only on an event. */
 export function switchoverDeadline(switchover: Switchover | null): number {
-  if (switchover === null) return Number.POSITIVE_INFINITY;
+  // What Redis was asked it answers, or its time-out does.
+  if (switchover === null || switchover.phase === "handing-over") return Number.POSITIVE_INFINITY;
   return switchover.phase === "offered"
     ? Math.min(switchover.deadline, switchover.nextOfferAt)
     : switchover.deadline;

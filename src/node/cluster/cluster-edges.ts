@@ -276,12 +276,20 @@ export class ClusterEdges implements ClusterPorts {
     engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
-    void engine
-      .restoreRest(() => this.node.mayServe())
-      .then((restored) => {
-        replica.journal.adopted();
-        this.#account.restored({ ...restored }, clock.now() - armedAt);
-      });
+    void this.#restoreRest(armedAt);
+  }
+
+  async #restoreRest(armedAt: number): Promise<void> {
+    const { replica, clock, log, engine } = this.#parts;
+    try {
+      const restored = await engine.engine.restoreRest(() => this.node.mayServe());
+      replica.journal.adopted();
+      this.#account.restored({ ...restored }, clock.now() - armedAt);
+    } catch (error) {
+      // Calls that are heard of are restored all the same: to end here would end those that are up, too.
+      log.error({ err: error }, "not all that was taken over could be restored");
+      this.#account.cutOff();
+    }
   }
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {

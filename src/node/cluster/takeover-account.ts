@@ -20,15 +20,22 @@ export class TakeoverAccount {
 
   /** Any entry, in its order. */
   tell(entry: HistoryEntry): void {
-    if (this.#isRestoring && entry.what === "takeover" && entry.phases !== null) this.#begun = entry;
-    this.#tell(entry);
+    const isTakeover = entry.what === "takeover" && entry.phases !== null;
+    if (isTakeover && this.#isRestoring) this.#begun = entry;
+    // A node that goes on with the calls that it has restores nothing.
+    this.#tell(isTakeover && !this.#isRestoring ? { ...entry, restored: {} } : entry);
+  }
+
+  /** Not all could be restored: what was told stays. */
+  cutOff(): void {
+    this.#isRestoring = false;
+    this.#begun = null;
   }
 
   /** @param ms since the calls were armed */
   restored(restored: Readonly<Record<string, number>>, ms: number): void {
-    this.#isRestoring = false;
     const begun = this.#begun;
-    this.#begun = null;
+    this.cutOff();
     if (begun === null) return;
     const phases = { ...begun.phases, restored: (begun.phases?.["total"] ?? 0) + ms };
     this.#tell({ ...begun, phases, restored });

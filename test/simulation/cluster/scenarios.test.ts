@@ -59,6 +59,8 @@ interface Scenario {
   readonly withinMs?: number;
   readonly options?: Partial<WorldOptions>;
   readonly forMs?: number;
+  /** Since the start of the cluster, which is one. */
+  readonly takeovers?: number;
 }
 
 /** a serves by its witness alone, cut off from b, which has Redis again; then it is paused, and b takes over. */
@@ -203,6 +205,22 @@ const scenarios: readonly Scenario[] = [
     ends: "a",
   },
   {
+    name: "the standby in maintenance and stopped, then Redis killed for 5 s: the active serves by its witness",
+    fault: (w) => {
+      operate(w, "b", { kind: "maintenance", on: true });
+      w.schedule.after(500, () => node(w, "b").powerOff(60_000));
+      w.schedule.after(1_000, () => {
+        w.redis.up = false;
+      });
+      w.schedule.after(6_000, () => {
+        w.redis.up = true;
+      });
+    },
+    ends: "a",
+    forMs: 8_000,
+    takeovers: 1,
+  },
+  {
     name: "Redis and heartbeats lost at once, the peer with Redis as far as it said: the active steps down, the first takes it",
     fault: (w) => {
       w.redis.up = false;
@@ -282,7 +300,7 @@ const scenarios: readonly Scenario[] = [
 ];
 
 describe("one fault in a cluster that was in sync", () => {
-  for (const { name, fault, ends, withinMs, options, forMs } of scenarios) {
+  for (const { name, fault, ends, withinMs, options, forMs, takeovers } of scenarios) {
     test(name, (t) => {
       let worst = 0;
       for (let seed = 1; seed <= 20; seed++) {
@@ -295,6 +313,8 @@ describe("one fault in a cluster that was in sync", () => {
         }
         run(world, at + (forMs ?? 6_000));
         assert.equal(serving(world), ends, world.trace?.join("\n"));
+        if (takeovers !== undefined)
+          assert.equal(world.invariants.takeovers, takeovers, world.trace?.join("\n"));
       }
       if (withinMs === undefined) return;
       t.diagnostic(`worst of twenty: ${worst.toFixed(0)} ms`);

@@ -392,6 +392,12 @@ const table: readonly Case[] = [
     action: "wait",
     seen: { awakeMs: 299 },
   },
+  {
+    name: "a node that was stopped itself, the floating IP not asked: asks while it listens",
+    row: "woke",
+    action: "probe",
+    seen: { awakeMs: 299, probe: null },
+  },
   { name: "maintenance: nothing", row: "maintenance", action: "hold", seen: { maintenance: true } },
 ];
 

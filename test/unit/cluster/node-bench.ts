@@ -1,4 +1,4 @@
-// A node under test, step by step: a standby in sync beside an active edge-a.
+// The machine of one node on a bench: what it is told, what it wants done, and the states that tests begin with.
 import assert from "node:assert/strict";
 import type { LeaseRecord } from "../../../src/cluster/lease.ts";
 import type { Message, MessageBody, NodeStatus } from "../../../src/cluster/message.ts";
@@ -104,5 +104,37 @@ export function standby(changes: Partial<ClusterSettings> = {}): Bench {
     bench.read({ ...HELD, counter: i + 1 });
   }
   bench.taken();
+  return bench;
+}
+
+/** Its takeover after edge-a has resigned, as far as the lease. */
+export function takingOver(): Bench {
+  const bench = standby();
+  bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
+  const acquire = bench.taken().find((effect) => effect.kind === "lease");
+  assert.ok(acquire?.kind === "lease");
+  assert.deepEqual(acquire.operation, {
+    kind: "acquire",
+    epoch: 6,
+    expected: { record: { ...HELD, counter: 3 }, compareCounter: false },
+  });
+  bench.now += 2;
+  bench.reply(acquire.operation, "granted", {
+    holder: "edge-b",
+    boot: "boot-b",
+    epoch: 6,
+    counter: 4,
+    ask: null,
+  });
+  return bench;
+}
+
+export function active(): Bench {
+  const bench = takingOver();
+  bench.now += 10;
+  bench.feed({ kind: "address", present: true, failed: false });
+  for (const each of ["sockets", "journal", "epoch"] as const)
+    bench.feed({ kind: "step-done", step: each, ok: true });
+  assert.equal(bench.state.role, "active");
   return bench;
 }

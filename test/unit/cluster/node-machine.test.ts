@@ -5,39 +5,7 @@ import { deadline } from "../../../src/cluster/node-machine.ts";
 import { resignationKit, resignations } from "../../../src/cluster/resignation.ts";
 import { mayServe } from "../../../src/cluster/serving.ts";
 import { isHandingOverTo } from "../../../src/cluster/switching-over.ts";
-import { activeA, Bench, HELD, inSync, standby } from "./node-bench.ts";
-
-/** Its takeover after edge-a has resigned, as far as the lease. */
-function takingOver(): Bench {
-  const bench = standby();
-  bench.hear({ kind: "resignation", epoch: 5, addressGone: true, successor: "edge-b" });
-  const acquire = bench.taken().find((effect) => effect.kind === "lease");
-  assert.ok(acquire?.kind === "lease");
-  assert.deepEqual(acquire.operation, {
-    kind: "acquire",
-    epoch: 6,
-    expected: { record: { ...HELD, counter: 3 }, compareCounter: false },
-  });
-  bench.now += 2;
-  bench.reply(acquire.operation, "granted", {
-    holder: "edge-b",
-    boot: "boot-b",
-    epoch: 6,
-    counter: 4,
-    ask: null,
-  });
-  return bench;
-}
-
-function active(): Bench {
-  const bench = takingOver();
-  bench.now += 10;
-  bench.feed({ kind: "address", present: true, failed: false });
-  for (const each of ["sockets", "journal", "epoch"] as const)
-    bench.feed({ kind: "step-done", step: each, ok: true });
-  assert.equal(bench.state.role, "active");
-  return bench;
-}
+import { active, activeA, Bench, HELD, inSync, standby, takingOver } from "./node-bench.ts";
 
 describe("a takeover", () => {
   test("begins everything at once when the lease is granted", () => {

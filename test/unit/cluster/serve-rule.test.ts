@@ -106,6 +106,17 @@ const rows: readonly Case[] = [
     until: 10_600,
   },
   {
+    name: "the same, Redis not yet known to be lost: that is known later than the right ends",
+    seen: { renewedAt: NEVER, witnessAt: 10_250, standbys: [{ ...silent, leftCleanly: true }] },
+    action: "serve",
+    until: 10_600,
+  },
+  {
+    name: "a witness, and Redis not yet known to be lost, but the peer did not leave: by nothing",
+    seen: { renewedAt: NEVER, witnessAt: 10_250 },
+    action: "fence",
+  },
+  {
     name: "a witness, and the epoch was taken without Redis, when peer and address were silent",
     seen: { ...noRenewal, witnessAt: 10_250, tookAlone: true },
     action: "serve",

@@ -54,6 +54,21 @@ describe("a takeover", () => {
     );
   });
 
+  test("of a node that goes on with the calls that it has is told as a whole at once", () => {
+    const { told, account: ours } = account();
+    ours.tell(SERVES);
+    assert.deepEqual(told, [{ ...SERVES, restored: {} }]);
+  });
+
+  test("of which not all could be restored stays as it was told", () => {
+    const { told, account: ours } = account();
+    ours.restoring();
+    ours.tell(SERVES);
+    ours.cutOff();
+    ours.restored({ calls: 3 }, 12);
+    assert.deepEqual(told, [SERVES]);
+  });
+
   test("is told as a whole once", () => {
     const { told, account: ours } = account();
     ours.restored({ calls: 0 }, 1);
