@@ -31,16 +31,16 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     what: "Redis came back old and granted an epoch again: the resignation that had led to it was taken for a new one",
   },
   {
+    seed: 8_117_467,
+    what: "the same, granted to a newer life of the node that had handed it over: the hand-over of the former life was followed",
+  },
+  {
     seed: 7_108_515,
     what: "Redis stalled with a hand-over under way, whose time was over before its answer came: the node turned without a pause",
   },
   {
     seed: 8_243_064,
     what: "the same with an acquisition, by a node whose kept calls had had their time",
-  },
-  {
-    seed: 8_117_467,
-    what: "the same, granted to a newer life of the node that had handed it over: the hand-over of the former life was followed",
   },
   {
     seed: 9_040_371,
