@@ -133,7 +133,7 @@ export interface NodeFields {
   /** Serves nothing until a fresh exchange (clock jump, hand-over). */
   serving: boolean;
   exchangesFrom: number;
-  /** When it was last known that nobody else serves; -Infinity: never. */
+  /** Below `exchangesFrom`: since the clocks jumped nothing has shown yet that nobody else has taken over. */
   soleAt: number;
   /** Another owner of the address was found so many times in a row. */
   conflicts: number;

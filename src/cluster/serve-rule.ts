@@ -32,7 +32,7 @@ export interface ServeEvidence {
   readonly leaseTaken: boolean;
   /** Exchanges sent before this do not count: the clocks jumped. */
   readonly exchangesFrom: number;
-  /** When it was last known that nobody else serves: by a right that was fresh then, or by a look for another owner. */
+  /** Not below `exchangesFrom`: since the jump an exchange with Redis or peers, or a look for another owner, showed nobody else. */
   readonly soleAt: number;
   readonly guardianLost: boolean;
   /** A ready node that asked us to resign because our front is lost. */

@@ -42,7 +42,8 @@ export function watch(t: Turn): void {
       s.serving = false;
       break;
     case "serve":
-      s.soleAt = now;
+      // An exchange since the last jump, with Redis or with peers: who had taken over would have shown in it.
+      if (verdict.basis !== "alone") s.soleAt = Math.max(s.soleAt, s.exchangesFrom);
       if (s.role === "active") s.serving = true;
       break;
   }

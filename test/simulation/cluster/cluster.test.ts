@@ -46,6 +46,10 @@ const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
     seed: 9_040_371,
     what: "the active served by its witness and was paused, the peer had Redis again and took over: its witness answered, and it served on",
   },
+  {
+    seed: 9_122_818,
+    what: "the same beside a peer that was in maintenance, and came back during the pause: the jump itself was taken for a proof",
+  },
 ];
 
 function replay(seed: number, { forgetful = false } = {}): void {
