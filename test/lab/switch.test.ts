@@ -123,7 +123,8 @@ function allWell(ends: readonly Awaited<ReturnType<Sipp["finished"]>>[]): void {
 describe("a switch by hand", { skip }, () => {
   if (skip !== false) return;
 
-  test(`every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`, async (t) => {
+  const long = { timeout: 60_000 * (1 + ROUNDS) };
+  test(`every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`, long, async (t) => {
     for (let n = 0; n < ROUNDS; n++) {
       const { taken, cdrs, offered } = await round({ redisToo: false });
       t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
