@@ -30,6 +30,8 @@ export interface ClusterStatus {
   readonly decision: string | null;
   readonly front: string;
   readonly redis: string;
+  /** Why the epoch can't be stored on the disk; null: it is there. */
+  readonly disk: string | null;
   /** What a takeover by this node would have: records, their age, and what is said of them. */
   readonly journal: {
     readonly records: number;

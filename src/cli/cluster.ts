@@ -58,6 +58,7 @@ function statusText(status: ClusterStatus): string {
     ...(journal.unconfirmed === 0
       ? []
       : [`  redis.confirm: ${journal.unconfirmed} messages have left without their commit`]),
+    ...(status.disk === null ? [] : [`  disk: the epoch can't be stored: ${status.disk}`]),
     ...(status.decision === null ? [] : [`  last decision: ${status.decision}`]),
   ];
   const rows = peers.map((peer) => [
@@ -80,22 +81,24 @@ interface Shown {
   readonly what?: unknown;
   readonly reason?: unknown;
   readonly phases?: unknown;
+  readonly restored?: unknown;
 }
 
 function historyText(entries: unknown): string {
   const list = Array.isArray(entries) ? (entries as readonly Shown[]) : [];
-  const rows = list.map(({ at, node, role, epoch, what, reason, phases }) => [
-    String(at),
-    String(node),
-    `${String(role)} ${String(epoch)}`,
-    String(what),
-    `${String(reason)}${phasesText(phases)}`,
+  const rows = list.map((shown) => [
+    String(shown.at),
+    String(shown.node),
+    `${String(shown.role)} ${String(shown.epoch)}`,
+    String(shown.what),
+    `${String(shown.reason)}${phasesText(shown)}`,
   ]);
   return table([["TIME", "NODE", "ROLE, EPOCH", "WHAT", "REASON"], ...rows], []);
 }
 
-function phasesText(phases: unknown): string {
+function phasesText({ phases, restored }: Shown): string {
   if (typeof phases !== "object" || phases === null) return "";
   const parts = Object.entries(phases).map(([name, ms]) => `${name} ${Math.round(Number(ms))}`);
-  return ` (ms: ${parts.join(", ")})`;
+  const open = restored === undefined ? "; not all restored yet, or ended before" : "";
+  return ` (ms: ${parts.join(", ")}${open})`;
 }

@@ -68,9 +68,11 @@ export class ClusterNode {
       case "fence-peer":
         ports.fencePeer(effect.node, (ok) => this.feed({ kind: "fenced-peer", ok }));
         break;
-      case "check-conflict":
-        ports.checkConflict((found) => this.feed({ kind: "conflict", found }));
+      case "check-conflict": {
+        const askedAt = this.clock.now();
+        ports.checkConflict((found) => this.feed({ kind: "conflict", found, askedAt }));
         break;
+      }
       case "hook":
         ports.hook(effect.role);
         break;

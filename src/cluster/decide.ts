@@ -57,6 +57,9 @@ export interface Decision {
   readonly clear: boolean;
 }
 
+/** So soon after its resignation no newer life of a node can serve: a process takes longer to start. */
+const RESIGNED_JUST_NOW_MS = 200;
+
 /** Longer than a peer with Redis takes: the time to live, a probe, and the frozen wait. */
 const PEER_FIRST_MS = 2_000;
 
@@ -77,7 +80,11 @@ export function decide(e: Evidence, settings: ClusterSettings): Decision {
   if (e.maintenance) return because(HOLD, "maintenance", "this node is in maintenance");
   if (e.active.kind === "alive") return besideActive(e, e.active);
   if (e.awakeMs < settings.deadAfterMs)
-    return because(WAIT, "woke", "this node was stopped itself: it listens before it judges others");
+    return because(
+      probeMeanwhile(e),
+      "woke",
+      "this node was stopped itself: it listens before it judges others",
+    );
   if (e.probe === "own")
     return because(
       { ...WAIT, action: "remove-own-address" },
@@ -111,6 +118,9 @@ function afterResignation(
   active: { node: string; addressGone: boolean; successor: string | null; forMs: number },
   settings: ClusterSettings,
 ): Decision {
+  // Without Redis nothing else tells of a newer life of it, or of somebody who was faster.
+  const owner = e.redis === "lost" && active.forMs >= RESIGNED_JUST_NOW_MS ? ownerOf(e) : null;
+  if (owner !== null) return owner;
   if (active.addressGone) {
     const turn = active.successor === e.node ? 0 : e.rank + (active.successor === null ? 0 : 1);
     return takeInTurn(

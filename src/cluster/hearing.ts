@@ -1,4 +1,5 @@
 /** What a verified message changes. Part of the node's machine. */
+import { claimed } from "./claims.ts";
 import type { Message } from "./message.ts";
 import type { Turn } from "./node-state.ts";
 import { type PeerView, proves, receive } from "./peer-view.ts";
@@ -39,12 +40,8 @@ function act(t: Turn, message: Message, former: PeerView): void {
       const { status } = body;
       s.epochSeen = Math.max(s.epochSeen, status.epochSeen, status.epoch);
       hearSwitches(t, status.switchAgesMs);
-      if (
-        claimsToServe(status) &&
-        status.epoch >= (s.lastActive?.epoch ?? 0) &&
-        !(status.epoch === s.epoch && serves(t))
-      )
-        s.lastActive = { node, epoch: status.epoch, boot };
+      if (claimsToServe(status) && !(status.epoch === s.epoch && serves(t)))
+        claimed(t, { node, epoch: status.epoch, boot });
       // A new life is greeted at once, so that it is proven to both sides within a round trip.
       if (former.boot !== boot) s.nextHeartbeatAt = now;
       break;
@@ -66,18 +63,28 @@ function serves({ s }: Turn): boolean {
 }
 
 /** Of the active node, in the epoch that is believed current; a standby that goes only says goodbye. */
-function resigned(t: Turn, { node, body }: Message): void {
+function resigned(t: Turn, { node, boot, body }: Message): void {
   const { s, now } = t;
   if (body.kind !== "resignation") return;
   const { epoch, addressGone, successor } = body;
-  const wasActive = s.lastActive?.node === node && s.lastActive.epoch === epoch && epoch === s.epochSeen;
+  const { lastActive } = s;
+  const wasActive =
+    lastActive?.boot === boot &&
+    lastActive.node === node &&
+    lastActive.epoch === epoch &&
+    epoch === s.epochSeen;
   if (serves(t) && wasActive) return;
   s.peers = s.peers.map((view) => {
     if (view.node !== node) return view;
     // Its last status is that of a node that served: it does no more.
     const status = view.status === null ? null : { ...view.status, role: "standby" as const, active: null };
     if (!wasActive) return { ...view, status, leftCleanly: true };
-    return { ...view, status, leftCleanly: true, resignation: { epoch, addressGone, successor, at: now } };
+    return {
+      ...view,
+      status,
+      leftCleanly: true,
+      resignation: { boot, epoch, addressGone, successor, at: now },
+    };
   });
 }
 

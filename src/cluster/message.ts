@@ -21,6 +21,11 @@ export interface ActiveClaim {
   readonly epoch: number;
 }
 
+/** The same of one life of that node. */
+export interface LifeClaim extends ActiveClaim {
+  readonly boot: string;
+}
+
 /** What a heartbeat says of its sender. */
 export interface NodeStatus {
   readonly role: Role;

@@ -3,6 +3,7 @@
  * Who may be active is in docs/takeover.md; `decide.ts` and `serve-rule.ts` have the rules, this file the order of things.
  */
 import { count, hear } from "./hearing.ts";
+import { keptCallsTick, keptDeadline } from "./keeping-calls.ts";
 import { observe } from "./lease.ts";
 import type { NodeStatus } from "./message.ts";
 import type {
@@ -23,6 +24,7 @@ import {
   conflictLookedFor,
   failBack,
   lookForConflict,
+  looksForOthers,
   ownsEpoch,
   renew,
   watch,
@@ -77,6 +79,7 @@ function newHealth(now: number): OwnHealth {
     lagMs: 0,
     inSync: false,
     fault: null,
+    disk: null,
     foreignSecretAt: NEVER,
     guardianLost: false,
   };
@@ -106,8 +109,10 @@ export function newNode(start: NodeStart, now: number): NodeState {
     takeover: null,
     switchover: null,
     stepDown: null,
+    kept: null,
     serving: false,
     exchangesFrom: NEVER,
+    soleAt: NEVER,
     conflicts: 0,
     nextConflictAt: FOREVER,
     leaseTaken: false,
@@ -148,6 +153,7 @@ export function step(state: NodeState, event: NodeEvent, now: number): [NodeStat
   leave(t);
   failBack(t);
   lookForConflict(t);
+  keptCallsTick(t);
   consider(t);
   retryAddress(t);
   periodic(t);
@@ -248,6 +254,7 @@ function answered(t: Turn, event: Extract<NodeEvent, { kind: "lease" }>): void {
 function jumped(t: Turn): void {
   const { s, now } = t;
   s.exchangesFrom = now;
+  s.nextConflictAt = now;
   s.nextHeartbeatAt = now;
   s.wokeAt = now;
   s.lease = { ...s.lease, nextAt: now, observation: ownsEpoch(s) ? s.lease.observation : null };
@@ -300,7 +307,7 @@ function observeOwn(t: Turn, event: Observed): void {
       flushed(t, event);
       break;
     case "conflict":
-      conflictLookedFor(t, event.found);
+      conflictLookedFor(t, event);
       break;
     case "journal": {
       const { applied, lagMs, inSync } = event;
@@ -312,7 +319,21 @@ function observeOwn(t: Turn, event: Observed): void {
     case "fault":
       s.own = { ...s.own, fault: event.fault };
       break;
+    case "disk":
+      diskChanged(t, event.fault);
+      break;
   }
+}
+
+/** Said, and no obstacle to a takeover: what was forgotten matters only where Redis forgets it, too. */
+function diskChanged(t: Turn, fault: string | null): void {
+  const { s } = t;
+  s.own = { ...s.own, disk: fault };
+  if (fault === null) record(t, "decision", { reason: `epoch ${s.epochSeen} is on the disk after all` });
+  else
+    record(t, "alarm", {
+      reason: `epoch ${s.epochSeen} can't be stored on the disk, which is tried again and again: ${fault}`,
+    });
 }
 
 /** A healed link: somebody else may have the address there by now, and switches have forgotten where it is. */
@@ -337,8 +358,9 @@ export function deadline(s: NodeState, now: number): number {
     s.nextHeartbeatAt,
     s.lease.nextAt,
     s.retryAddressAt,
-    s.role === "active" && !s.byRedis ? s.nextConflictAt : FOREVER,
+    looksForOthers(s, now) ? s.nextConflictAt : FOREVER,
     s.stepDown?.deadline ?? FOREVER,
+    keptDeadline(s),
     takeoverDeadline(s),
     switchoverDeadline(s.switchover),
     standbyDeadline(s, now),

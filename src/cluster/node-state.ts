@@ -2,7 +2,7 @@
 import type { Action, Row } from "./decide.ts";
 import type { Evidence, ProbeOutcome } from "./evidence.ts";
 import type { LeaseReading, LeaseRecord, Observation } from "./lease.ts";
-import type { ActiveClaim, Health, Message, Role } from "./message.ts";
+import type { Health, LifeClaim, Message, Role } from "./message.ts";
 import type { PeerView } from "./peer-view.ts";
 import type { ClusterSettings } from "./settings.ts";
 
@@ -21,7 +21,16 @@ export interface Takeover {
   readonly deadline: number;
   readonly waitingFor: readonly TakeoverStep[];
   readonly phases: Phases;
+  /** The calls are this life's own, still in memory: nothing is to be restored. */
+  readonly resumes: boolean;
   readonly reason: string;
+}
+
+/** Calls of a node that was fenced when nobody was there to take them over: see keeping-calls.ts. */
+export interface KeptCalls {
+  /** They are those of the active node as long as nobody has had a higher one. */
+  readonly epoch: number;
+  readonly until: number;
 }
 
 /** The switchover that this node gives (active) or gets (standby). */
@@ -73,6 +82,8 @@ export interface OwnHealth {
   readonly inSync: boolean;
   /** What keeps it from serving, in the edge's own words (an address that can't be bound); null: nothing. */
   readonly fault: string | null;
+  /** Why its disk does not take the highest epoch; null: it has it. */
+  readonly disk: string | null;
   /** A peer's datagrams bear our cluster's name and do not verify. */
   readonly foreignSecretAt: number;
   readonly guardianLost: boolean;
@@ -114,13 +125,16 @@ export interface NodeFields {
   own: OwnHealth;
   probe: ProbeState | null;
   /** The highest epoch's claim to be active, by heartbeat or by lease. */
-  lastActive: (ActiveClaim & { readonly boot: string | null }) | null;
+  lastActive: LifeClaim | null;
   takeover: Takeover | null;
   switchover: Switchover | null;
   stepDown: StepDown | null;
+  kept: KeptCalls | null;
   /** Serves nothing until a fresh exchange (clock jump, hand-over). */
   serving: boolean;
   exchangesFrom: number;
+  /** When it was last known that nobody else serves; -Infinity: never. */
+  soleAt: number;
   /** Another owner of the address was found so many times in a row. */
   conflicts: number;
   nextConflictAt: number;
@@ -200,7 +214,7 @@ export type NodeEvent =
   | { readonly kind: "flushed"; readonly ok: boolean; readonly lastEntry: number }
   | { readonly kind: "verified"; readonly ok: boolean }
   /** Another owner of the floating IP was looked for. */
-  | { readonly kind: "conflict"; readonly found: boolean }
+  | { readonly kind: "conflict"; readonly found: boolean; readonly askedAt: number }
   | {
       readonly kind: "journal";
       readonly applied: number;
@@ -208,6 +222,8 @@ export type NodeEvent =
       readonly inSync: boolean;
     }
   | { readonly kind: "fault"; readonly fault: string | null }
+  /** The disk does not take the highest epoch, or (null) does again. */
+  | { readonly kind: "disk"; readonly fault: string | null }
   | { readonly kind: "guardian-lost" }
   | { readonly kind: "clock-jumped" }
   /** The process is told to end: an active node hands over first, or steps down in order. */

@@ -27,7 +27,9 @@ export interface PathView {
   readonly heardAt: number;
 }
 
+/** Of one life, from one epoch. */
 export interface Resignation {
+  readonly boot: string;
   readonly epoch: number;
   readonly addressGone: boolean;
   readonly successor: string | null;

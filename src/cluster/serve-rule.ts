@@ -32,6 +32,8 @@ export interface ServeEvidence {
   readonly leaseTaken: boolean;
   /** Exchanges sent before this do not count: the clocks jumped. */
   readonly exchangesFrom: number;
+  /** When it was last known that nobody else serves: by a right that was fresh then, or by a look for another owner. */
+  readonly soleAt: number;
   readonly guardianLost: boolean;
   /** A ready node that asked us to resign because our front is lost. */
   readonly askedBy: string | null;
@@ -42,7 +44,8 @@ export type ServeVerdict =
   | { readonly action: "serve"; readonly until: number; readonly basis: Basis; readonly reason: string }
   /** Serves nothing until a fresh exchange; keeps the address. */
   | { readonly action: "pause"; readonly until: number; readonly reason: string }
-  | { readonly action: "fence"; readonly reason: string }
+  /** `lapsed`: no other node has shown a better right; the time of this one's own is over. */
+  | { readonly action: "fence"; readonly lapsed: boolean; readonly reason: string }
   | { readonly action: "step-down"; readonly successor: string | null; readonly reason: string };
 
 export type Basis = "lease" | "acknowledgements" | "majority" | "alone";
@@ -63,10 +66,18 @@ function serveRight(e: ServeEvidence, settings: ClusterSettings): Right {
   if (needed.length > 0)
     rights.push({ sentAt: Math.min(...needed.map(({ echoedAt }) => echoedAt)), basis: "acknowledgements" });
   if ((e.redis === "lost" || e.tookAlone) && settings.nodes.length > 2) rights.push(byMajority(e, settings));
-  // What was earned lasts: a peer that is back must have time to hear that this node serves.
-  if (e.front === "ok")
-    rights.push({ sentAt: mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt, basis: "alone" });
+  if (e.front === "ok") rights.push({ sentAt: aloneFrom(e, settings), basis: "alone" });
   return rights.reduce((best, right) => (right.sentAt > best.sentAt ? right : best));
+}
+
+/**
+ * A witness can't say who serves. While this node does, its peer sees the floating IP answer, and holds; after a pause it may have
+ * seen it silent and have taken over, so that a witness counts again only when this node has looked for another owner.
+ */
+function aloneFrom(e: ServeEvidence, settings: ClusterSettings): number {
+  // What was earned lasts: a peer that is back must have time to hear that this node serves.
+  const sentAt = mayServeAlone(e, settings) ? e.witnessAt : e.aloneAt;
+  return e.soleAt < e.exchangesFrom ? Math.min(sentAt, e.exchangesFrom - 1) : sentAt;
 }
 
 function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {
@@ -78,9 +89,12 @@ function byMajority(e: ServeEvidence, settings: ClusterSettings): Right {
 }
 
 export function mayServeAlone(e: ServeEvidence, settings: ClusterSettings): boolean {
-  if ((e.redis === "ok" && !e.tookAlone) || settings.nodes.length > 2 || e.front === "lost") return false;
+  if (settings.nodes.length > 2 || e.front === "lost") return false;
+  const withoutRedis = e.redis === "lost" || e.tookAlone;
+  // Of a peer that has left nothing is expected, whether Redis answers or not: its loss is known later than the right ends.
   return e.standbys.every(
-    ({ alive, redis, leftCleanly }) => leftCleanly || (!alive && (redis === "lost" || e.tookAlone)),
+    ({ alive, redis, leftCleanly }) =>
+      leftCleanly || (withoutRedis && !alive && (redis === "lost" || e.tookAlone)),
   );
 }
 
@@ -91,16 +105,16 @@ export function serveUntil(e: ServeEvidence, settings: ClusterSettings): number 
 
 export function serveRule(e: ServeEvidence, settings: ClusterSettings): ServeVerdict {
   if (e.higherEpoch > 0)
-    return { action: "fence", reason: `epoch ${e.higherEpoch} was heard, which is above our own` };
-  if (e.leaseTaken) return { action: "fence", reason: "Redis says that another node holds the lease" };
+    return fenced({ reason: `epoch ${e.higherEpoch} was heard, which is above our own` });
+  if (e.leaseTaken) return fenced({ reason: "Redis says that another node holds the lease" });
   const right = serveRight(e, settings);
   const until = serveUntilOf(right.sentAt, settings);
   if (e.now >= until)
-    return {
-      action: "fence",
+    return fenced({
       reason: "neither Redis nor the standbys confirmed in time that this node may serve",
-    };
-  if (e.conflict) return { action: "fence", reason: "another node has the floating IP on this network" };
+      lapsed: !e.conflict,
+    });
+  if (e.conflict) return fenced({ reason: "another node has the floating IP on this network" });
   if (e.guardianLost)
     return { action: "step-down", successor: null, reason: "the guardian of this node is gone" };
   if (e.front === "lost" && e.askedBy !== null)
@@ -112,6 +126,10 @@ export function serveRule(e: ServeEvidence, settings: ClusterSettings): ServeVer
   if (right.sentAt < e.exchangesFrom)
     return { action: "pause", until, reason: "the clocks jumped: waiting for a fresh exchange" };
   return { action: "serve", until, basis: right.basis, reason: `may serve by ${BASIS[right.basis]}` };
+}
+
+function fenced({ reason, lapsed = false }: { reason: string; lapsed?: boolean }): ServeVerdict {
+  return { action: "fence", lapsed, reason };
 }
 
 const BASIS: Readonly<Record<Basis, string>> = {

@@ -1,8 +1,9 @@
 /** The active node's side: its right to serve, its renewals, its place in Redis. Part of the node's machine. */
+import { isNeeded } from "./keeping-calls.ts";
 import { leaseSight, nextEpoch, type Observation, serveUntilOf } from "./lease.ts";
 import type { LeaseOperation, LeaseReply, NodeEvent, NodeState, Turn } from "./node-state.ts";
 import { record } from "./reporting.ts";
-import { serveRule, serveUntil } from "./serve-rule.ts";
+import { mayServeAlone, serveRule, serveUntil } from "./serve-rule.ts";
 import { CONFLICTS_MAX, comesBefore, comesFirst, isCandidate, redisHealth, serveEvidence } from "./sight.ts";
 import { fence, stepDown } from "./stepping-down.ts";
 import { handedOver, offerSwitchover, resume } from "./switching-over.ts";
@@ -31,7 +32,7 @@ export function watch(t: Turn): void {
   const verdict = serveRule(serveEvidence(s, now), s.settings);
   switch (verdict.action) {
     case "fence":
-      fence(t, verdict.reason);
+      fence(t, verdict.reason, verdict.lapsed && isNeeded(t) ? "kept" : "given up");
       break;
     case "step-down":
       if (s.stepDown === null && s.role === "active") stepDown(t, verdict);
@@ -41,6 +42,7 @@ export function watch(t: Turn): void {
       s.serving = false;
       break;
     case "serve":
+      s.soleAt = now;
       if (s.role === "active") s.serving = true;
       break;
   }
@@ -149,24 +151,44 @@ function writtenIn(t: Turn, { sentAt, reply }: Extract<NodeEvent, { kind: "lease
   if (s.switchover?.phase === "unknown") resume(t, "the lease was not handed over");
 }
 
-/** Taken without Redis, by one who can't hear the others: another may have done the same. */
+/**
+ * Taken without Redis, by one who can't hear the others: another may have done the same. Or served by a witness alone: the peer may
+ * have Redis again, and take over as soon as the floating IP is silent for a moment.
+ */
+export function looksForOthers(s: NodeState, now: number): boolean {
+  const paused = s.role === "taking-over" && s.soleAt < s.exchangesFrom;
+  return (s.role === "active" || paused) && (!s.byRedis || servesAlone(s, now));
+}
+
+/** By its witness, and not by Redis as well. */
+function servesAlone(s: NodeState, now: number): boolean {
+  const withRedis = redisHealth(s, now) === "ok" && s.soleAt >= s.exchangesFrom;
+  return !withRedis && mayServeAlone(serveEvidence(s, now), s.settings);
+}
+
 export function lookForConflict(t: Turn): void {
   const { s, now, out } = t;
-  if (s.role !== "active" || s.byRedis || now < s.nextConflictAt) return;
+  if (now < s.nextConflictAt || !looksForOthers(s, now)) return;
   s.nextConflictAt = now + CONFLICT_AGAIN_MS;
   out.push({ kind: "check-conflict" });
 }
 
-/** The one that comes first gives way last: if the other is still there, it has a better right (Redis). */
-export function conflictLookedFor(t: Turn, found: boolean): void {
-  const { s, out } = t;
+/**
+ * The one that comes first gives way last: if the other is still there, it has a better right (Redis). Who had an epoch of Redis,
+ * and serves by its witness, gives way at once: only by Redis, or after it was silent, can the other have come.
+ */
+export function conflictLookedFor(t: Turn, { found, askedAt }: { found: boolean; askedAt: number }): void {
+  const { s, now, out } = t;
   if (!ownsEpoch(s)) return;
   if (found) {
-    s.conflicts += !s.byRedis && !comesFirst(s) ? CONFLICTS_MAX : 1;
+    const atOnce = s.byRedis ? servesAlone(s, now) : !comesFirst(s);
+    s.conflicts += atOnce ? CONFLICTS_MAX : 1;
     return;
   }
+  const wasInDoubt = s.conflicts > 0;
   s.conflicts = 0;
-  if (s.role === "active" && s.byRedis) out.push({ kind: "announce" });
+  s.soleAt = Math.max(s.soleAt, askedAt);
+  if (s.role === "active" && s.byRedis && wasInDoubt) out.push({ kind: "announce" });
 }
 
 /** Automatic failback: to a preferred node that has been ready for long enough. */

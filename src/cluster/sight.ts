@@ -51,14 +51,23 @@ export function activeSight(s: NodeState, now: number): ActiveSight {
     return { kind: "alive", node: heard.node, frontLost: heard.status?.front === "lost" };
   const reported = reportedActive(s, now);
   if (reported !== null) return { kind: "alive", node: reported, frontLost: false };
-  const resigned = s.peers.find(
-    ({ resignation }) => resignation !== null && resignation.epoch === s.epochSeen,
-  );
+  const resigned = s.peers.find((view) => view.resignation?.epoch === s.epochSeen && mayFollow(s, view, now));
   if (resigned?.resignation) {
     const { addressGone, successor, at } = resigned.resignation;
     return { kind: "resigned", node: resigned.node, addressGone, successor, forMs: now - at };
   }
   return withoutActive(s, now);
+}
+
+/**
+ * A resignation gives away the record that its sender had. Where Redis, back old or empty, has another one, somebody may serve by
+ * that who never knew of this epoch: it is observed like any other.
+ */
+function mayFollow(s: NodeState, { node, resignation }: PeerView, now: number): boolean {
+  if (redisHealth(s, now) === "lost" || s.lease.observation === null) return true;
+  const { record } = s.lease.observation.reading;
+  if (record === null) return false;
+  return record.boot === s.boot || (record.holder === node && record.boot === resignation?.boot);
 }
 
 /** A peer that we hear hears an active node that we don't. */
@@ -188,6 +197,7 @@ export function serveEvidence(s: NodeState, now: number): ServeEvidence {
     higherEpoch: higherEpoch(s, now),
     leaseTaken: s.leaseTaken,
     exchangesFrom: s.exchangesFrom,
+    soleAt: s.soleAt,
     guardianLost: s.own.guardianLost,
     askedBy: s.askedBy,
     conflict: s.conflicts >= CONFLICTS_MAX,

@@ -1,4 +1,5 @@
 /** The standby's side: it observes the lease, asks the floating IP, and follows the table. Part of the node's machine. */
+import { claimed } from "./claims.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { Evidence } from "./evidence.ts";
 import { observe } from "./lease.ts";
@@ -45,8 +46,7 @@ export function answeredStandby(t: Turn, event: Extract<NodeEvent, { kind: "leas
   s.lease = { ...s.lease, observation, movedAt: moved ? now : s.lease.movedAt };
   if (found !== null) {
     s.epochSeen = Math.max(s.epochSeen, found.epoch);
-    if (found.epoch > (s.lastActive?.epoch ?? 0))
-      s.lastActive = { node: found.holder, epoch: found.epoch, boot: found.boot };
+    claimed(t, { node: found.holder, epoch: found.epoch, boot: found.boot });
   }
   if (operation.kind === "acquire") acquired(t, event);
   else if (s.takeover === null) adoptHandOver(t, reply.reading, sentAt);

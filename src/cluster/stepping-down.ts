@@ -1,4 +1,5 @@
 /** Ways of not being active any more: fenced at once, or in order with a resignation. Part of the node's machine. */
+import { followJournal, keptCalls } from "./keeping-calls.ts";
 import type { Turn } from "./node-state.ts";
 import { record, send, setRole } from "./reporting.ts";
 
@@ -26,9 +27,10 @@ function forget(t: Turn): void {
 }
 
 /** No right to serve: nothing more is read, written or sent, and the address goes. */
-export function fence(t: Turn, reason: string): void {
+export function fence(t: Turn, reason: string, calls: "kept" | "given up" = "given up"): void {
   const { s, out } = t;
   forget(t);
+  s.kept = calls === "kept" ? keptCalls(t) : null;
   s.retryAddressAt = t.now + RETRY_ADDRESS_MS;
   out.push({ kind: "close-sockets" }, { kind: "remove-address" });
   setRole(t, "fenced", reason);
@@ -65,9 +67,8 @@ export function becomeStandby(t: Turn, reason: string, sockets: "closed" | "kept
   forget(t);
   if (s.maintenanceNext) s.maintenance = true;
   s.maintenanceNext = false;
-  s.own = { ...s.own, inSync: false };
   if (sockets === "closed") out.push({ kind: "close-sockets" });
-  out.push({ kind: "follow-journal" });
+  if (s.kept === null) followJournal(t);
   if (s.addressPresent) s.retryAddressAt = t.now + RETRY_ADDRESS_MS;
   setRole(t, s.maintenance ? "maintenance" : "standby", reason);
 }

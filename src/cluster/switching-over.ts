@@ -280,6 +280,7 @@ function released(
   message: { node: string; boot: string; body: Extract<MessageBody, { kind: "released" }> },
 ): void {
   const { s, now } = t;
+  const { boot } = message;
   const { epoch, addressGone } = message.body;
   if (s.takeover?.phase === "releasing" && s.epoch === epoch) {
     if (addressGone) handedAddress(t);
@@ -290,7 +291,7 @@ function released(
   s.epochSeen = epoch;
   s.peers = s.peers.map((view) =>
     view.node === message.node
-      ? { ...view, resignation: { epoch, addressGone, successor: s.settings.node, at: now } }
+      ? { ...view, resignation: { boot, epoch, addressGone, successor: s.settings.node, at: now } }
       : view,
   );
   if (s.switchover?.side === "getting") s.switchover = { ...s.switchover, released: true, addressGone };
@@ -350,7 +351,8 @@ function sendOffer(t: Turn, switchover: Switchover): void {
 
 /** When a switchover next has something to do; Infinity: only on an event. */
 export function switchoverDeadline(switchover: Switchover | null): number {
-  if (switchover === null) return Number.POSITIVE_INFINITY;
+  // What Redis was asked it answers, or its time-out does.
+  if (switchover === null || switchover.phase === "handing-over") return Number.POSITIVE_INFINITY;
   return switchover.phase === "offered"
     ? Math.min(switchover.deadline, switchover.nextOfferAt)
     : switchover.deadline;

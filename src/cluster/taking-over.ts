@@ -1,6 +1,7 @@
 /** From the decision to take over until the node serves. Part of the node's machine. */
 
 import { addressIsFree } from "./decide.ts";
+import { areCurrent, giveUpKept } from "./keeping-calls.ts";
 import { type LeaseReading, nextEpoch, serveUntilOf } from "./lease.ts";
 import type { NodeEvent, NodeState, Takeover, TakeoverStep, Turn } from "./node-state.ts";
 import { record, setRole } from "./reporting.ts";
@@ -24,6 +25,8 @@ const RETRY_MS = 10_000;
 const STEPS: readonly TakeoverStep[] = ["address", "sockets", "journal", "epoch"];
 /** An epoch of Redis's is known there and to every peer within a heartbeat: the disk need not be waited for. */
 const STEPS_BY_REDIS = STEPS.filter((step) => step !== "epoch");
+/** Of a node whose calls are still in memory. */
+const STEPS_BACK = STEPS_BY_REDIS.filter((step) => step !== "journal");
 
 /** The table said: take over. */
 export function startTakeover(t: Turn, reason: string): void {
@@ -31,6 +34,10 @@ export function startTakeover(t: Turn, reason: string): void {
   const epoch = nextEpoch([s.epochSeen, s.epoch]);
   const byRedis = redisHealth(s, now) === "ok";
   if (!byRedis) {
+    if (s.kept !== null) {
+      giveUpKept(t); // without a lease nothing shows that nobody served in between
+      return;
+    }
     // Somebody else who could not hear us may have been faster: only a probe of this moment counts.
     if (s.probe !== null && now - s.probe.askedAt > PROBE_NOW_MS) return;
     begin(t, { epoch, byRedis, reason, sentAt: now, released: true });
@@ -44,6 +51,10 @@ export function startTakeover(t: Turn, reason: string): void {
   }
   const sight = activeSight(s, now);
   const { record: found } = observation.reading;
+  if (s.kept !== null && !areCurrent(s.kept, found, s)) {
+    giveUpKept(t);
+    return;
+  }
   const compareCounter = !(sight.kind === "resigned" && found?.holder === sight.node);
   s.epochAsked = Math.max(s.epochAsked, epoch);
   s.takeover = {
@@ -54,6 +65,7 @@ export function startTakeover(t: Turn, reason: string): void {
     deadline: now + ACQUIRE_MS_MAX,
     waitingFor: STEPS,
     phases: {},
+    resumes: s.kept !== null,
     reason,
   };
   t.out.push({
@@ -71,8 +83,8 @@ export function acquired(t: Turn, reply: Extract<NodeEvent, { kind: "lease" }>):
   s.takeover = null;
   const inTime = now < serveUntilOf(reply.sentAt, s.settings);
   if (reply.reply.outcome === "granted" && inTime) {
-    const { epoch, reason } = takeover;
-    begin(t, { epoch, byRedis: true, reason, sentAt: reply.sentAt, released: true, since: takeover.since });
+    const { epoch, reason, since, resumes } = takeover;
+    begin(t, { epoch, byRedis: true, reason, sentAt: reply.sentAt, released: true, since, resumes });
     return;
   }
   // A record that compares unequal each time must not be asked for in each turn.
@@ -89,12 +101,15 @@ interface Start {
   /** Is the address free, as far as is known? */
   readonly released: boolean;
   readonly since?: number;
+  /** Default: the calls are restored from the journal. */
+  readonly resumes?: boolean;
 }
 
 /** The epoch is this node's: everything that it needs is begun at once. */
 function begin(t: Turn, start: Start): void {
   const { s, now, out } = t;
   const since = start.since ?? now;
+  const resumes = start.resumes ?? false;
   s.epoch = start.epoch;
   s.epochSeen = Math.max(s.epochSeen, start.epoch);
   s.byRedis = start.byRedis;
@@ -108,20 +123,28 @@ function begin(t: Turn, start: Start): void {
   s.peers = s.peers.map((view) => (view.resignation === null ? view : { ...view, resignation: null }));
   s.serving = false;
   s.fence = "none";
+  s.kept = null;
   s.takeover = {
     phase: start.released ? "starting" : "releasing",
     epoch: start.epoch,
     byRedis: start.byRedis,
     since,
     deadline: now + TAKEOVER_MS_MAX,
-    waitingFor: start.byRedis ? STEPS_BY_REDIS : STEPS,
+    waitingFor: stepsOf(start),
     phases: { lease: now - since },
+    resumes,
     reason: start.reason,
   };
   setRole(t, "taking-over", start.reason);
-  out.push({ kind: "store-epoch", epoch: start.epoch }, { kind: "apply-journal" });
+  out.push({ kind: "store-epoch", epoch: start.epoch });
+  if (!resumes) out.push({ kind: "apply-journal" });
   if (start.released) out.push({ kind: "add-address" });
   out.push({ kind: "open-sockets" });
+}
+
+function stepsOf({ byRedis, resumes }: Start): readonly TakeoverStep[] {
+  if (resumes === true) return STEPS_BACK;
+  return byRedis ? STEPS_BY_REDIS : STEPS;
 }
 
 /** A reading while a switchover is being got: the hand-over is done when the lease names this life of ours. */
@@ -189,7 +212,10 @@ function becomeActive(t: Turn, takeover: Takeover): void {
   s.serving = true;
   s.forcedUntil = Number.NEGATIVE_INFINITY;
   s.preferredSince = Number.POSITIVE_INFINITY;
-  out.push({ kind: "arm-calls", epoch: s.epoch }, { kind: "verify" });
+  const { epoch } = s;
+  if (takeover.resumes) out.push({ kind: "journal-again", epoch }, { kind: "resume-calls" });
+  else out.push({ kind: "arm-calls", epoch });
+  out.push({ kind: "verify" });
   setRole(t, "active", takeover.reason);
   record(t, "takeover", {
     reason: takeover.reason,

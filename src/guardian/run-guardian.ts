@@ -156,14 +156,19 @@ class Guardian {
     this.#notice.send(`STATUS=${status}`);
   }
 
-  /** The engine's helpers end first: none of them may touch the address after it was read back. */
+  /** The engine's helpers end first: none of them may touch the address after it was read back. Never rejects. */
   async #clear(): Promise<Pick<Removed, "confirmed" | "reason">> {
-    const gone = (await this.#engine?.groupGone()) ?? true;
-    if (this.#driver === null)
-      return { confirmed: false, reason: "the engine has not said which address it holds" };
-    const removed = await this.#driver.remove();
-    if (gone || !removed.confirmed) return removed;
-    return { confirmed: false, reason: "a helper process of the engine is still there" };
+    try {
+      const gone = (await this.#engine?.groupGone()) ?? true;
+      if (this.#driver === null)
+        return { confirmed: false, reason: "the engine has not said which address it holds" };
+      const removed = await this.#driver.remove();
+      if (gone || !removed.confirmed) return removed;
+      return { confirmed: false, reason: "a helper process of the engine is still there" };
+    } catch (error) {
+      // The cluster then waits for the lifetime of the address; a guardian that ended here would start no engine any more.
+      return { confirmed: false, reason: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   async #close(): Promise<void> {

@@ -139,6 +139,10 @@ export class Engine {
       transactionMs: timers.transactionMs,
       timerCMs,
       other: (kind, record) => this.targets.restore(kind, record),
+      failed: (key, error) => {
+        this.#counters.add("restore.failed");
+        this.#edges.log.error({ key, err: error }, "a record can't be restored");
+      },
     });
   }
 

@@ -60,7 +60,8 @@ const LOWEST_LEVEL = 0.01;
 const OVER_MS = 5_000;
 
 /**
- * The next state, one look later. Pure. Behind at one look is a pause and no overload: it takes two. While the node falls behind, what is let in is cut; while it catches up, nothing is
+ * The next state, one look later. Pure. Behind at one look is a pause and no overload: it takes two, and the second one not better than the
+ * first: what came in a pause is made up for. While the node falls behind, what is let in is cut; while it catches up, nothing is
  * changed; when little waits, so much more is let in that the loop is just busy. As its work grows in proportion to what is let in, that
  * settles within a few looks and does not swing.
  */
@@ -70,10 +71,11 @@ export function nextState(
   bounds: OverloadOptions,
 ): OverloadState {
   const behind = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
-  if (level === 0 && Math.min(behind, before) <= 1) return { level, behind };
+  const isCatchingUp = behind <= before * CATCHING_UP;
+  if (level === 0 && (Math.min(behind, before) <= 1 || isCatchingUp)) return { level, behind };
   let letIn = 1 - level;
   if (behind > 1) {
-    if (behind > before * CATCHING_UP) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
+    if (!isCatchingUp) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
   } else if (behind <= 0.5) {
     // Half-way to the bound there is enough that waits.
     letIn *= Math.max(LEAST_RISE, Math.min(MOST_RISE, BUSY_WANTED / Math.max(seen.busy, LOWEST_LEVEL)));

@@ -17,6 +17,10 @@ const REINVITED_EVERY = 8;
 
 const NOTHING: readonly Said[] = [];
 
+export function callIdOf(number: number): string {
+  return `${number}-rehearsal@${CALLER}`;
+}
+
 const SDP = [
   "v=0",
   "o=rehearsal 53655765 2353687637 IN IP4 192.0.2.2",
@@ -131,7 +135,7 @@ export class RehearsedPeers {
     const text =
       `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP ${CALLER}:5060;branch=z9hG4bK-${number}-${cseq}-${transaction};rport\r\n` +
       `Max-Forwards: 70\r\n${routes}From: "Caller" <sip:+15559870001@192.0.2.2:5060>;tag=c${number}\r\nTo: ${to}\r\n` +
-      `Call-ID: ${number}-rehearsal@192.0.2.2\r\nCSeq: ${cseq} ${method}\r\n` +
+      `Call-ID: ${callIdOf(number)}\r\nCSeq: ${cseq} ${method}\r\n` +
       `Contact: <sip:+15559870001@192.0.2.2:5060;transport=UDP>\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`;
     return { text, from: CALLER };
   }

@@ -50,6 +50,8 @@ export interface RestorePorts {
   readonly transactionMs: number;
   readonly timerCMs: number;
   readonly other: ReadOther;
+  /** A record, or what was made of it, made this program fail: it counts as garbage, and all else is restored. */
+  readonly failed: (key: string, error: unknown) => void;
 }
 
 /** What the copy tells: records in groups, by Call-ID; "" has those of no call. */
@@ -117,22 +119,34 @@ export class Restoration {
     const calls: Call[] = [];
     const now = this.ports.now();
     for (const [key, { text, at }] of records) {
-      const since = now - this.ports.ageOf(at);
-      const kind = kindOf(key);
-      if (kind === CONTEXT_KIND)
-        push(contexts, this.context(key.slice(CONTEXT_KIND.length + 1), text, since));
-      else if (kind === OWN_KIND) push(own, this.ownRequest(key.slice(OWN_KIND.length + 1), text, since));
-      else if (kind === "call") push(calls, this.call(key, text, since));
-      else this.other(kind, key, { text, since });
+      this.attempt(key, () => {
+        const since = now - this.ports.ageOf(at);
+        const kind = kindOf(key);
+        if (kind === CONTEXT_KIND)
+          push(contexts, this.context(key.slice(CONTEXT_KIND.length + 1), text, since));
+        else if (kind === OWN_KIND) push(own, this.ownRequest(key.slice(OWN_KIND.length + 1), text, since));
+        else if (kind === "call") push(calls, this.call(key, text, since));
+        else this.other(kind, key, { text, since });
+      });
     }
     const unanswered = contexts.filter(({ finalSent }) => finalSent === 0);
     this.numbers.invites += contexts.length;
     this.numbers.pending += unanswered.length;
     this.numbers.own += own.length;
     const pending = new Set(unanswered.map(({ callKey }) => callKey));
-    for (const call of calls) this.arm(call, pending, now);
-    for (const context of contexts) proxy.arm(context);
-    for (const each of own) proxy.armOwn(each);
+    for (const call of calls) this.attempt(call.key, () => this.arm(call, pending, now));
+    for (const context of contexts) this.attempt(context.key, () => proxy.arm(context));
+    for (const each of own) this.attempt(each.branch, () => proxy.armOwn(each));
+  }
+
+  /** Elsewhere a failure of the program ends the process; here whoever takes over next would meet the same record. */
+  private attempt(key: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.numbers.garbage++;
+      this.ports.failed(key, error);
+    }
   }
 
   private other(kind: string, key: string, { text, since }: { text: string; since: number }): void {

@@ -6,7 +6,7 @@ import type { Buffer } from "node:buffer";
 import type { RedisHost } from "../config/redis-config.ts";
 import { openClient, type RedisClient, RedisFault, type RedisReply } from "./redis-client.ts";
 import type { RedisSettings } from "./redis-settings.ts";
-import { askSentinels } from "./sentinel.ts";
+import { Sentinels } from "./sentinel.ts";
 import type { StoreFault } from "./store.ts";
 
 /** A connection that is not up by then is given up. */
@@ -38,6 +38,9 @@ const LEAVES: ReadonlySet<string> = new Set(["REDIS_READ_ONLY", "REDIS_LOADING",
 export class RedisConnection {
   private readonly settings: RedisSettings;
   private readonly ports: ConnectionPorts;
+  /** Null: one server, at a known place. */
+  private readonly sentinels: Sentinels | null;
+  private readonly masterAddress: () => Promise<RedisHost>;
   private client: RedisClient | null = null;
   private server: RedisServer | null = null;
   private isClosed = false;
@@ -47,6 +50,15 @@ export class RedisConnection {
   constructor(settings: RedisSettings, ports: ConnectionPorts) {
     this.settings = settings;
     this.ports = ports;
+    const { at, tls, commandTimeoutMs } = settings;
+    if (at.kind === "direct") {
+      this.sentinels = null;
+      this.masterAddress = async () => at.server;
+      return;
+    }
+    const sentinels = new Sentinels({ ...at, tls, timeoutMs: commandTimeoutMs });
+    this.sentinels = sentinels;
+    this.masterAddress = () => sentinels.master();
   }
 
   /** Connects, and stays connected until `close`. */
@@ -83,13 +95,15 @@ export class RedisConnection {
     if (this.timer !== null) clearTimeout(this.timer);
     this.client?.destroy();
     this.client = null;
+    this.sentinels?.close();
   }
 
   private async connect(): Promise<void> {
     let client: RedisClient | null = null;
+    let address: RedisHost | null = null;
     const early: StoreFault[] = [];
     try {
-      const address = await this.masterAddress();
+      address = await this.masterAddress();
       const { login, database, tls } = this.settings;
       const opened = await openClient(
         { server: address, login, database, tls, connectTimeoutMs: CONNECT_TIMEOUT_MS },
@@ -111,14 +125,9 @@ export class RedisConnection {
     } catch (error) {
       client?.destroy();
       if (!(error instanceof RedisFault)) throw error;
+      if (address !== null) this.sentinels?.doubt();
       this.retry(error.fault);
     }
-  }
-
-  private async masterAddress(): Promise<RedisHost> {
-    const { at, tls } = this.settings;
-    if (at.kind === "direct") return at.server;
-    return await askSentinels({ ...at, tls, timeoutMs: this.settings.commandTimeoutMs });
   }
 
   /** The next attempt, later each time. */
@@ -143,7 +152,7 @@ export class RedisConnection {
   }
 
   private watchMaster(): void {
-    if (this.settings.at.kind === "direct") return;
+    if (this.sentinels === null) return;
     this.timer = setTimeout(() => void this.checkMaster(), SENTINEL_POLL_MS);
   }
 

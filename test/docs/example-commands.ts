@@ -39,9 +39,9 @@ export const KNOWN_COMMANDS: readonly KnownCommand[] = [
     evidence: /npm run test:simulation -- --test-name-pattern='targets for'/,
   },
   {
-    line: /^npm run simulate( -- (--runs \d+ )?--seed \d+( --trace)?)?$/,
+    line: /^npm run simulate( -- (--runs \d+ )?--seed \d+( --trace( --forgetful)?)?)?$/,
     by: HERE,
-    evidence: /"npm run simulate -- --seed 464 --trace"/,
+    evidence: /"npm run simulate -- --seed 464 --trace --forgetful"/,
   },
   { line: /^node --test$/, by: "scripts/tests.mjs", evidence: /node, "--test"/ },
   { line: /^(npx )?tandem …$/, by: HERE, evidence: /"npx tandem config schema"/ },

@@ -22,6 +22,9 @@ const SLACK_MS = 1_500;
 /** A frozen node's address is in its kernel for a second. */
 const FROZEN_WAIT_MS = 1_100;
 const [FORGED, FORGED_PORT] = [100_000, 7_060];
+/** Longer than the right to serve lasts, and shorter than its guardian waits. */
+const HELD_UP_MS = 380;
+const LONG_STALL_MS = 1_000;
 const [STALLS, STALL_MS, STALL_EVERY_MS] = [4, 300, 1_200] as const;
 /** Calls of a kind over TCP, and how long the callees of two of them ring. */
 const [TCP_CALLS, RINGS_MS] = [10, 6_000];
@@ -134,6 +137,49 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     const told = await calls.finish();
     context.diagnostic(`longest time without an answer ${Math.round(prober.longestGap(at))} ms; ${told}`);
     assert.equal(takeovers(), taken);
+  });
+
+  test(`the other node is dead, and the engine is held up for ${HELD_UP_MS} ms: it goes on with its calls, as the same process`, async (context) => {
+    const { active, standby } = pair;
+    const { engine } = active;
+    standby.signalAll("SIGKILL");
+    const calls = await begin();
+    const at = wallNow();
+    active.signalEngine("SIGSTOP");
+    await delay(HELD_UP_MS);
+    active.signalEngine("SIGCONT");
+    await prober.firstAnswerAfter(wallNow());
+    const took = prober.longestGap(at - 100);
+    const told = await calls.finish();
+    const rolesSince = active
+      .logs()
+      .filter(({ what, time }) => what === "role" && Number(time) >= at)
+      .map(({ role }) => role);
+    standby.start();
+    await pair.untilReady(standby);
+    context.diagnostic(`no new call answered for ${Math.round(took)} ms; ${told}`);
+    assert.deepEqual(rolesSince, ["fenced", "standby", "taking-over", "active"]);
+    assert.deepEqual([active.engine, active.role], [engine, "active"]);
+    assert.ok(took < HELD_UP_MS + 500 + SLACK_MS, `${took} ms`);
+  });
+
+  test(`the other node in maintenance, and Redis stalls for ${LONG_STALL_MS} ms: the active serves on by its witness`, async (context) => {
+    const { active, standby } = pair;
+    await pair.ask(standby, { command: "maintenance", on: true });
+    await standby.untilRole("maintenance");
+    await delay(500);
+    const at = wallNow();
+    pair.redis.freeze();
+    await delay(LONG_STALL_MS);
+    pair.redis.thaw();
+    await delay(500);
+    const took = prober.longestGap(at - 100);
+    const rolesSince = active.logs().filter(({ what, time }) => what === "role" && Number(time) >= at);
+    await pair.ask(standby, { command: "maintenance", on: false });
+    await standby.untilRole("standby");
+    context.diagnostic(`longest time without an answer ${Math.round(took)} ms`);
+    assert.deepEqual(rolesSince, []);
+    assert.ok(took < LONG_STALL_MS, `${took} ms`);
   });
 
   for (const fences of isLong ? [false, true] : [true]) {

@@ -121,6 +121,7 @@ export class PairReport {
     const cluster = survivor.logs().filter((line) => after(line) && line["msg"] === "cluster");
     const taking = cluster.find(({ what, role }) => what === "role" && role === "taking-over");
     const takeover = cluster.find(({ what }) => what === "takeover");
+    const restored = cluster.find(({ what, calls }) => what === "takeover" && calls !== undefined);
     const events: [number | null, string][] = [
       [at, `${victim.name} is killed`],
       ...guardian
@@ -131,9 +132,10 @@ export class PairReport {
         ]),
       [timeOf(taking), `${survivor.name} decides: ${taking?.["reason"] ?? ""}`],
       [facts.announcedAt, `${survivor.name} has the floating IP (its announcement on the wire)`],
+      [timeOf(takeover), `${survivor.name} serves`],
       [
-        timeOf(takeover),
-        `${survivor.name} serves; restored: ${takeover?.["calls"] ?? 0} dialogs, ${takeover?.["invites"] ?? 0} INVITE transactions`,
+        timeOf(restored),
+        `all is restored: ${restored?.["calls"] ?? 0} dialogs, ${restored?.["invites"] ?? 0} INVITE transactions`,
       ],
       [facts.firstAnswerAt, "first new call answered"],
     ];

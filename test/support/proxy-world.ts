@@ -202,6 +202,9 @@ export class ProxyWorld {
       transactionMs: 32_000,
       timerCMs: 185_000,
       other: () => false,
+      failed: (key, error) => {
+        throw new Error(key, { cause: error });
+      },
     });
     this.#restoring = restoration;
     return restoration;

@@ -15,6 +15,7 @@ import type { AddressKeeper } from "./address-keeper.ts";
 import { runBounded } from "./bounded-command.ts";
 import type { CallEngine } from "./call-engine.ts";
 import type { ClusterFile } from "./cluster-file.ts";
+import type { EpochKeeper } from "./epoch-keeper.ts";
 import type { HeartbeatPaths, PathConfig } from "./heartbeat-paths.ts";
 import type { History, HistoryEntry } from "./history.ts";
 import type { Intake } from "./intake.ts";
@@ -22,6 +23,7 @@ import type { LeaseClient } from "./lease-client.ts";
 import { RelayReceiver, RelaySender } from "./relay.ts";
 import type { Replica } from "./replica.ts";
 import { RoleHook } from "./role-hook.ts";
+import { TakeoverAccount } from "./takeover-account.ts";
 
 /** A self-test that fails is tried again: the first answers may come before the kernel knows its own address. */
 const VERIFY_TRIES_MAX = 3;
@@ -44,6 +46,7 @@ export interface ClusterParts {
   readonly engine: CallEngine;
   readonly intake: Intake;
   readonly file: ClusterFile;
+  readonly epochs: EpochKeeper;
   readonly history: History;
   readonly link: GuardianLink | null;
   readonly hook: readonly string[];
@@ -64,9 +67,7 @@ export class ClusterEdges implements ClusterPorts {
   #hasServed = false;
   #relayed: Promise<void> = Promise.resolve();
   readonly #relays: RelayReceiver;
-  #isRestoring = false;
-  /** A takeover whose restoring goes on. */
-  #takeover: HistoryEntry | null = null;
+  readonly #account = new TakeoverAccount((entry) => this.#tell(entry));
   #status = "starting";
 
   constructor(start: NodeStart, parts: ClusterParts) {
@@ -121,8 +122,12 @@ export class ClusterEdges implements ClusterPorts {
     this.#answer = null;
     this.node.feed({ kind: "operator", command });
     if (command.kind === "maintenance" && this.#wasAnswered())
-      void this.#parts.file.storeMaintenance(command.on).then((ok) => {
-        if (!ok) this.#parts.log.error("maintenance can't be stored on the disk: a restart will forget it");
+      void this.#parts.file.storeMaintenance(command.on).then((reason) => {
+        if (reason === null) return;
+        this.#parts.log.error(
+          { reason },
+          "maintenance can't be stored on the disk: a restart will forget it",
+        );
       });
     return this.#answer ?? { ok: false, reason: "the node is ending" };
   }
@@ -139,7 +144,6 @@ export class ClusterEdges implements ClusterPorts {
 
   /** To the peers: this life ends, and its silence means nothing. */
   async sayGoodbye(): Promise<void> {
-    this.#tellTakeover(null);
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
     for (const message of resignations(kit, !this.#holds)) this.send(message, GOODBYE_COPIES);
     this.#hook.flush();
@@ -170,10 +174,7 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   storeEpoch(epoch: number, done: (ok: boolean) => void): void {
-    void this.#parts.file.storeEpoch(epoch).then((ok) => {
-      if (!ok) this.#parts.log.error({ epoch }, "the epoch can't be stored on the disk");
-      done(ok);
-    });
+    void this.#parts.epochs.store(epoch).then(done);
   }
 
   probe(done: (outcome: ProbeOutcome) => void): void {
@@ -270,32 +271,25 @@ export class ClusterEdges implements ClusterPorts {
     const { engine } = this.#parts.engine;
     const armedAt = clock.now();
     this.#hasServed = true;
-    this.#isRestoring = true;
+    this.#account.restoring();
     replica.serve(epoch, this.node.state.byRedis);
     engine.inherit(replica.inheritance);
     engine.serve();
     intake.open();
-    void engine
-      .restoreRest(() => this.node.mayServe())
-      .then((restored) => {
-        replica.journal.adopted();
-        this.#tellTakeover({ restored: { ...restored }, restoredMs: clock.now() - armedAt });
-      });
+    void this.#restoreRest(armedAt);
   }
 
-  /** The takeover that waits for the end of its restoring is told. */
-  #tellTakeover(end: { restored: Readonly<Record<string, number>>; restoredMs: number } | null): void {
-    this.#isRestoring = false;
-    const told = this.#takeover;
-    this.#takeover = null;
-    if (told === null) return;
-    if (end === null) {
-      this.#tell(told);
-      return;
+  async #restoreRest(armedAt: number): Promise<void> {
+    const { replica, clock, log, engine } = this.#parts;
+    try {
+      const restored = await engine.engine.restoreRest(() => this.node.mayServe());
+      replica.journal.adopted();
+      this.#account.restored({ ...restored }, clock.now() - armedAt);
+    } catch (error) {
+      // Calls that are heard of are restored all the same: to end here would end those that are up, too.
+      log.error({ err: error }, "not all that was taken over could be restored");
+      this.#account.cutOff();
     }
-    const { restored, restoredMs } = end;
-    const phases = { ...told.phases, restored: (told.phases?.["total"] ?? 0) + restoredMs };
-    this.#tell({ ...told, phases, restored });
   }
 
   stopAndFlush(done: (ok: boolean, lastEntry: number) => void): void {
@@ -339,10 +333,7 @@ export class ClusterEdges implements ClusterPorts {
   }
 
   record(record: HistoryRecord): void {
-    const entry: HistoryEntry = { at: new Date().toISOString(), ...record };
-    // How much was taken over is known when all is restored.
-    if (this.#isRestoring && record.what === "takeover" && record.phases !== null) this.#takeover = entry;
-    else this.#tell(entry);
+    this.#account.tell({ at: new Date().toISOString(), ...record });
   }
 
   #tell(entry: HistoryEntry): void {

@@ -34,10 +34,11 @@ const [openFile, writeFile, syncFile, renameFile] = [
 
 export class ClusterFile {
   readonly #path: string;
+  /** What the next write brings there. */
   #record: ClusterRecord;
   /** What the disk has. */
   #stored: ClusterRecord;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
 
   /** @throws ClusterError where it can't be read, is none of ours, or can't be written: an old epoch must not be taken again */
   constructor(path: string) {
@@ -56,35 +57,34 @@ export class ClusterFile {
     }
   }
 
+  /** What the disk has: a write that is under way, or failed, counts for nothing. */
   get epoch(): number {
-    return this.#record.epoch;
+    return this.#stored.epoch;
   }
 
+  /** What the disk has. */
   get maintenance(): boolean {
-    return this.#record.maintenance;
+    return this.#stored.maintenance;
   }
 
-  /** Never rejects. @returns whether it is on the disk, synced */
-  storeEpoch(epoch: number): Promise<boolean> {
-    if (epoch <= this.#stored.epoch) return Promise.resolve(true);
+  /** Never rejects. @returns why it is not on the disk; null: it is, synced */
+  storeEpoch(epoch: number): Promise<string | null> {
+    if (epoch <= this.#stored.epoch) return Promise.resolve(null);
     return this.#store({ ...this.#record, epoch: Math.max(epoch, this.#record.epoch) });
   }
 
-  /** Never rejects. @returns whether it is on the disk, synced */
-  storeMaintenance(maintenance: boolean): Promise<boolean> {
+  /** Never rejects. @returns why it is not on the disk; null: it is, synced */
+  storeMaintenance(maintenance: boolean): Promise<string | null> {
     if (maintenance === this.#record.maintenance && maintenance === this.#stored.maintenance)
-      return Promise.resolve(true);
+      return Promise.resolve(null);
     return this.#store({ ...this.#record, maintenance });
   }
 
-  #store(record: ClusterRecord): Promise<boolean> {
+  #store(record: ClusterRecord): Promise<string | null> {
     this.#record = record;
-    const stored = this.#writing.then(() => this.#replace());
-    this.#writing = stored.catch(() => undefined);
-    return stored.then(
-      () => true,
-      () => false,
-    );
+    const stored = this.#writing.then(() => this.#replace()).then(() => null, messageOf);
+    this.#writing = stored;
+    return stored;
   }
 
   async #replace(): Promise<void> {
@@ -108,6 +108,13 @@ async function replace(path: string, text: string): Promise<void> {
     closeSync(file);
   }
   await renameFile(next, path);
+  // A name is not on the disk before its directory is.
+  const directory = await openFile(dirname(path), "r");
+  try {
+    await syncFile(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 function read(path: string): ClusterRecord {

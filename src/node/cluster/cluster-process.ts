@@ -25,6 +25,7 @@ import { ClusterEdges } from "./cluster-edges.ts";
 import { ClusterFile } from "./cluster-file.ts";
 import { clusterSettings, probedAddress } from "./cluster-settings.ts";
 import { clusterStatus } from "./cluster-status.ts";
+import { EpochKeeper } from "./epoch-keeper.ts";
 import { HeartbeatPaths } from "./heartbeat-paths.ts";
 import { History } from "./history.ts";
 import { Intake } from "./intake.ts";
@@ -61,6 +62,7 @@ export class ClusterProcess {
   readonly address: AddressKeeper;
   readonly #intake: Intake;
   readonly #lease: LeaseClient;
+  readonly #epochs: EpochKeeper;
   readonly #link: GuardianLink | null;
   #paths: HeartbeatPaths | null = null;
   #look: NodeJS.Timeout | null = null;
@@ -82,6 +84,10 @@ export class ClusterProcess {
     const redis = redisSettings(options.redis);
     const owner = { cluster: cluster.name, node, boot: this.#boot };
     this.file = new ClusterFile(join(config.state.directory, "cluster.json"));
+    this.#epochs = new EpochKeeper(this.file, {
+      now: () => this.#clock.now(),
+      onFault: (fault) => this.edges.node.feed({ kind: "disk", fault }),
+    });
     this.replica = this.#replicaOf(redis, cluster, options.redis.flushEveryMs);
     this.history = new History({
       file: join(config.state.directory, "history.jsonl"),
@@ -190,6 +196,7 @@ export class ClusterProcess {
         engine: this.engine,
         intake: this.#intake,
         file: this.file,
+        epochs: this.#epochs,
         history: this.history,
         link: this.#link,
         hook: this.#config.role.hook,
@@ -260,8 +267,7 @@ export class ClusterProcess {
   #lookAround(): void {
     this.#tellJournal();
     const { node } = this.edges;
-    const { epochSeen: epoch } = node.state;
-    if (epoch > this.file.epoch) this.edges.storeEpoch(epoch, () => {});
+    this.#epochs.look(node.state.epochSeen);
     const ahead = Date.now() - performance.now();
     if (Math.abs(ahead - this.#wallAhead) >= CLOCK_JUMP_MS) {
       this.#log.warn({ ms: Math.round(ahead - this.#wallAhead) }, "the wall clock has jumped");

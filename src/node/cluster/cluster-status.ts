@@ -29,6 +29,7 @@ export function clusterStatus(s: NodeState, parts: StatusParts): ClusterStatus {
     decision: s.lastDecision?.reason ?? null,
     front: s.own.front,
     redis: redisHealth(s, now),
+    disk: s.own.disk,
     journal: { records, lagMs: Math.round(lagMs), inSync, reason, uncommitted, unconfirmed },
     peers: s.peers.map((view) => peerRow(view, { now, deadAfterMs: s.settings.deadAfterMs })),
     ignored: s.ignored,

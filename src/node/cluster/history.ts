@@ -13,7 +13,7 @@ const HISTORY_FILE_BYTES_MAX = 4_194_304;
 export interface HistoryEntry extends HistoryRecord {
   /** ISO 8601, by this node's wall clock: to be read by people, compared with nothing. */
   readonly at: string;
-  /** Of a takeover: what was restored, by kind. */
+  /** Of a takeover: what was restored, by kind; absent while that goes on, and where the node ended before. */
   readonly restored?: Readonly<Record<string, number>>;
 }
 
@@ -58,7 +58,7 @@ export class History {
   }> {
     const own = readLines(this.#file).slice(-HISTORY_ENTRIES_MAX);
     const shared = await this.#shared();
-    const entries = [...new Set([...(shared ?? []), ...own])].flatMap(parse);
+    const entries = withoutBeginnings([...new Set([...(shared ?? []), ...own])].flatMap(parse));
     entries.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
     return {
       source: shared === null ? "file" : "redis and file",
@@ -98,6 +98,15 @@ function readLines(file: string): string[] {
   } catch {
     return []; // nothing was decided yet
   }
+}
+
+/** A takeover is told when the node serves, and again when all is restored: then as a whole. */
+function withoutBeginnings(entries: readonly HistoryEntry[]): HistoryEntry[] {
+  const nameOf = ({ at, node, boot, epoch }: HistoryEntry): string => [at, node, boot, epoch].join(" ");
+  const whole = new Set(entries.filter(({ restored }) => restored !== undefined).map(nameOf));
+  return entries.filter(
+    (entry) => entry.what !== "takeover" || entry.restored !== undefined || !whole.has(nameOf(entry)),
+  );
 }
 
 /** A line that was cut by a crash is left out. */

@@ -41,6 +41,8 @@ export interface Neighbour {
   readonly redisLink: boolean;
   readonly answersArp: boolean;
   readonly serves: boolean;
+  /** It was paused without a trace in its clocks: what it may do by the right that it had then ends here, in milliseconds of the world. */
+  readonly blindUntil: number;
   /** Its newest exchange with Redis arrives there then. */
   lastArrival: number;
   stream(entries: readonly JournalEntry[]): void;
@@ -61,12 +63,11 @@ export interface Environment {
   readonly schedule: Schedule;
   readonly redis: RedisModel;
   readonly plant: Plant | null;
+  readonly forgetful: boolean;
   readonly settings: Omit<ClusterSettings, "node">;
   readonly paths: number;
   readonly nodes: readonly Neighbour[];
   readonly invariants: Watcher;
-  /** When a virtual machine last stood still; -Infinity: never. */
-  suspendedAt: number;
   /** Milliseconds of the world. */
   readonly now: number;
   newBoot(): string;

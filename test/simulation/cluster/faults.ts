@@ -1,4 +1,5 @@
 // What happens to the world of one run: chosen by its seed, all of it healed at the end.
+import type { Random } from "../../fuzz/random.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 import type { World } from "./world.ts";
 
@@ -135,6 +136,20 @@ export function armFaults(world: World): void {
       const other = random.pick(FAULTS);
       schedule.at(at + random.below(120), () => other(world, random.pick(world.nodes), forMs));
     }
+  }
+}
+
+/** Nothing can be written on a node's disk for a while. By a chance of its own: the other faults of a seed stay as they were. */
+export function armFullDisks(world: World, chance: Random): void {
+  for (const node of world.nodes) {
+    if (!chance.once(4)) continue;
+    const set = (full: boolean): void => {
+      node.diskFull = full;
+      world.tell(`${node.name}: the disk is ${full ? "full" : "free again"}`);
+    };
+    const from = chance.below(FAULTS_UNTIL_MS);
+    world.schedule.at(from, () => set(true));
+    world.schedule.at(from + 50 + chance.below(LONGEST_MS), () => set(false));
   }
 }
 

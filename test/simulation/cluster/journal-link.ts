@@ -165,8 +165,10 @@ export class JournalLink {
       },
       journalAgain: (epoch) => {
         const { engine } = this.host;
-        if (engine === null || engine.epoch === 0) return;
+        if (engine === null || (engine.epoch === 0 && engine.node.state.role !== "active")) return;
         engine.granted = true;
+        // It serves on with what it has kept.
+        if (engine.epoch === 0) this.world.invariants.tookOver(this.host, engine);
         this.journalAgain(engine, epoch);
       },
     };

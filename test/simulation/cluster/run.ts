@@ -4,9 +4,10 @@ import { simulate } from "./simulate.ts";
 
 const RUNS_DEFAULT = 10_000;
 
-const USAGE = `npm run simulate -- [--runs ${RUNS_DEFAULT}] [--seed 1] [--trace]
-  --runs    how many seeds, from --seed on; 1 where only the seed is given
-  --trace   what happened in each run, line by line`;
+const USAGE = `npm run simulate -- [--runs ${RUNS_DEFAULT}] [--seed 1] [--trace] [--forgetful]
+  --runs       how many seeds, from --seed on; 1 where only the seed is given
+  --trace      what happened in each run, line by line
+  --forgetful  disks never fill, and keep a node's own epochs only: the histories of the seeds that the tests keep`;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -18,6 +19,7 @@ function main(): number {
       runs: { type: "string" },
       seed: { type: "string" },
       trace: { type: "boolean", default: false },
+      forgetful: { type: "boolean", default: false },
     },
   });
   const first = Number(values.seed ?? 1);
@@ -33,7 +35,7 @@ function main(): number {
   let ownersMs = 0;
   let servingMs = 0;
   for (let seed = first; seed < first + runs; seed++) {
-    const outcome = simulate({ seed, trace: values.trace });
+    const outcome = simulate({ seed, trace: values.trace, forgetful: values.forgetful });
     for (const line of outcome.trace) say(line);
     takeovers += outcome.takeovers;
     handOvers += outcome.handOvers;

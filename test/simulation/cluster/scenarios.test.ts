@@ -2,51 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { OperatorCommand } from "../../../src/cluster/node-state.ts";
-import type { SimulatedNode } from "./simulated-node.ts";
+import { cluster, cut, node, operate, run, serving } from "./scenario-cluster.ts";
 import { World, type WorldOptions } from "./world.ts";
-
-const FAULT_AT = 3_000;
-
-/** A cluster in which a is active and everybody in sync. */
-function cluster(seed: number, options: Partial<WorldOptions> = {}): World {
-  const world = new World({
-    seed,
-    nodes: 2,
-    trace: true,
-    ...options,
-    settings: { failback: "manual", canFence: false, withoutRedis: "takeover", ...options.settings },
-  });
-  for (const node of world.nodes) node.start();
-  // Not at the same moment of heartbeats and renewals in each run.
-  run(world, FAULT_AT + world.random.below(200));
-  assert.equal(serving(world), "a", world.trace?.join("\n"));
-  return world;
-}
-
-function node(world: World, name: string): SimulatedNode {
-  return world.node(name) ?? assert.fail(`no node ${name}`);
-}
-
-function run(world: World, until: number, enough?: () => boolean): void {
-  world.runUntil(until, enough);
-  assert.equal(world.invariants.broken, null, world.trace?.join("\n"));
-}
-
-/** Names of those that serve. */
-function serving(world: World): string {
-  return world.nodes
-    .filter(({ serves }) => serves)
-    .map(({ name }) => name)
-    .join();
-}
-
-function operate(world: World, name: string, command: OperatorCommand): void {
-  node(world, name).run((engine) => engine.node.feed({ kind: "operator", command }));
-}
-
-function cut(world: World, chosen: (from: string, to: string) => boolean): void {
-  for (const { from, to, link } of world.allLinks()) if (chosen(from, to)) link.up = false;
-}
 
 const switchover: OperatorCommand = { kind: "switchover", to: null, force: false };
 
@@ -59,6 +16,23 @@ interface Scenario {
   readonly withinMs?: number;
   readonly options?: Partial<WorldOptions>;
   readonly forMs?: number;
+  /** Since the start of the cluster, which is one. */
+  readonly takeovers?: number;
+}
+
+/** a serves by its witness alone, cut off from b, which has Redis again; then it is paused, and b takes over. */
+function pausedAlone(world: World, clocksTell: boolean): void {
+  const a = node(world, "a");
+  world.redis.up = false;
+  world.schedule.after(800, () => cut(world, () => true));
+  world.schedule.after(1_200, () => {
+    a.setRedis(false);
+    world.redis.up = true;
+  });
+  world.schedule.after(3_000, () => {
+    assert.equal(serving(world), "a", world.trace?.join("\n"));
+    a.suspend(900, clocksTell);
+  });
 }
 
 const scenarios: readonly Scenario[] = [
@@ -188,12 +162,40 @@ const scenarios: readonly Scenario[] = [
     ends: "a",
   },
   {
+    name: "the standby in maintenance and stopped, then Redis killed for 5 s: the active serves by its witness",
+    fault: (w) => {
+      operate(w, "b", { kind: "maintenance", on: true });
+      w.schedule.after(500, () => node(w, "b").powerOff(60_000));
+      w.schedule.after(1_000, () => {
+        w.redis.up = false;
+      });
+      w.schedule.after(6_000, () => {
+        w.redis.up = true;
+      });
+    },
+    ends: "a",
+    forMs: 8_000,
+    takeovers: 1,
+  },
+  {
     name: "Redis and heartbeats lost at once, the peer with Redis as far as it said: the active steps down, the first takes it",
     fault: (w) => {
       w.redis.up = false;
       cut(w, () => true);
     },
     ends: "a",
+  },
+  {
+    name: "the active, by its witness alone, paused for 900 ms, the peer has Redis again and takes over: it looks, and gives way",
+    fault: (w) => pausedAlone(w, true),
+    ends: "b",
+    forMs: 9_000,
+  },
+  {
+    name: "the same, paused without a trace in its clocks: it finds the other owner, and gives way",
+    fault: (w) => pausedAlone(w, false),
+    ends: "b",
+    forMs: 9_000,
   },
   { name: "the standby killed: no switch", fault: (w) => node(w, "b").powerOff(60_000), ends: "a" },
   {
@@ -255,7 +257,7 @@ const scenarios: readonly Scenario[] = [
 ];
 
 describe("one fault in a cluster that was in sync", () => {
-  for (const { name, fault, ends, withinMs, options, forMs } of scenarios) {
+  for (const { name, fault, ends, withinMs, options, forMs, takeovers } of scenarios) {
     test(name, (t) => {
       let worst = 0;
       for (let seed = 1; seed <= 20; seed++) {
@@ -268,6 +270,8 @@ describe("one fault in a cluster that was in sync", () => {
         }
         run(world, at + (forMs ?? 6_000));
         assert.equal(serving(world), ends, world.trace?.join("\n"));
+        if (takeovers !== undefined)
+          assert.equal(world.invariants.takeovers, takeovers, world.trace?.join("\n"));
       }
       if (withinMs === undefined) return;
       t.diagnostic(`worst of twenty: ${worst.toFixed(0)} ms`);

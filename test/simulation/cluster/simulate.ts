@@ -1,5 +1,6 @@
 // One run of the simulator: a world, its faults, its healing.
-import { armFaults, HEALED_MS } from "./faults.ts";
+import { Random } from "../../fuzz/random.ts";
+import { armFaults, armFullDisks, HEALED_MS } from "./faults.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 /** With everything healed there is one active node within this: the wait of a lonely boot, and a frozen wait. */
@@ -24,6 +25,7 @@ export function simulate(options: WorldOptions): Outcome {
   const world = new World(options);
   for (const node of world.nodes) world.schedule.at(world.random.below(1_000), () => node.start());
   armFaults(world);
+  if (!world.forgetful) armFullDisks(world, new Random(~options.seed));
   world.runUntil(HEALED_MS);
   const { invariants } = world;
   world.runUntil(HEALED_MS + SETTLE_MS_MAX, () => invariants.settled);

@@ -24,6 +24,7 @@ export class SimulatedNode implements Neighbour {
   redisLink = true;
   frontLink = true;
   epochOnDisk = 0;
+  diskFull = false;
   lastArrival = 0;
   /** The kernel's own: world time at which the address goes; -Infinity: it is not there. */
   private addressUntil = Number.NEGATIVE_INFINITY;
@@ -33,6 +34,7 @@ export class SimulatedNode implements Neighbour {
   private localAt = 0;
   private backlog: (() => void)[] = [];
   private suspendedAt = 0;
+  blindUntil = Number.NEGATIVE_INFINITY;
   private readonly journal: JournalLink;
 
   constructor(world: Environment, name: string) {
@@ -125,7 +127,10 @@ export class SimulatedNode implements Neighbour {
     node.start();
     if (!this.frontLink) node.feed({ kind: "front", health: "lost" });
     this.journal.follow(this.engine);
-    this.every(WITNESS_MS, this.engine, (engine) => this.witness(engine));
+    this.every(WITNESS_MS, this.engine, (engine) => {
+      this.witness(engine);
+      if (!world.forgetful) this.remember(engine);
+    });
     this.every(ADDRESS_RENEW_MS, this.engine, () => this.renewAddress());
     this.every(CHANGE_MS, this.engine, (engine) => this.journal.change(engine));
   }
@@ -142,6 +147,19 @@ export class SimulatedNode implements Neighbour {
   private witness(engine: Engine): void {
     if (!this.frontLink) return;
     engine.node.feed({ kind: "witness", askedAt: this.now() });
+  }
+
+  /** As often as the real one looks: what it knows of goes to its disk. */
+  private remember({ node }: Engine): void {
+    const { epochSeen, own } = node.state;
+    if (epochSeen <= this.epochOnDisk) return;
+    const fault = this.store(epochSeen) ? null : "no space is left on it";
+    if (fault !== own.disk) node.feed({ kind: "disk", fault });
+  }
+
+  private store(epoch: number): boolean {
+    if (!this.diskFull) this.epochOnDisk = Math.max(this.epochOnDisk, epoch);
+    return !this.diskFull;
   }
 
   private renewAddress(): void {
@@ -194,8 +212,7 @@ export class SimulatedNode implements Neighbour {
         later(
           1 + random.below(5),
           () => {
-            this.epochOnDisk = Math.max(this.epochOnDisk, epoch);
-            return true;
+            return this.store(epoch);
           },
           done,
         ),
@@ -370,7 +387,8 @@ export class SimulatedNode implements Neighbour {
     this.state = "running";
     if (was === "suspended") {
       this.localAt = world.now;
-      world.suspendedAt = world.now;
+      const { leaseTtlMs, leaseMarginMs } = world.settings;
+      if (!clocksTell) this.blindUntil = world.now + (leaseTtlMs - leaseMarginMs) / this.rate;
       this.addressUntil = this.addressLeft > 0 ? world.now + this.addressLeft : Number.NEGATIVE_INFINITY;
     }
     world.tell(

@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly plant?: Plant;
   /** Keeps what happened, to be read. */
   readonly trace?: boolean;
+  /** Disks never fill, and keep a node's own epochs only, not those that it sees: as when the histories were found that the tests keep. */
+  readonly forgetful?: boolean;
   /** Instead of what the seed would choose. */
   readonly nodes?: 2 | 3;
   readonly settings?: Partial<Omit<ClusterSettings, "node" | "nodes">>;
@@ -37,6 +39,7 @@ export class World implements Environment {
   readonly redis: RedisModel;
   readonly invariants: Invariants;
   readonly plant: Plant | null;
+  readonly forgetful: boolean;
   readonly settings: Omit<ClusterSettings, "node">;
   readonly paths: number;
   readonly nodes: SimulatedNode[];
@@ -44,13 +47,13 @@ export class World implements Environment {
   /** Datagrams of the past, to be sent again by somebody who has no secret. */
   readonly recorded: { message: Message; path: number }[] = [];
   readonly trace: string[] | null;
-  suspendedAt = Number.NEGATIVE_INFINITY;
   private lastBoot = 0;
   private lastCall = 0;
 
   constructor(options: WorldOptions) {
     this.random = new Random(options.seed);
     this.plant = options.plant ?? null;
+    this.forgetful = options.forgetful === true;
     this.trace = options.trace === true ? [] : null;
     const { random } = this;
     const chosen = random.once(3) ? 3 : 2;

@@ -20,6 +20,7 @@ const STATUS: ClusterStatus = {
   decision: null,
   front: "ok",
   redis: "ok",
+  disk: null,
   journal: {
     records: 3,
     lagMs: 0,

@@ -67,6 +67,37 @@ const table: readonly Case[] = [
     seen: { active: { ...kept, forMs: 1_100 } },
   },
   {
+    name: "resigned, gone, 199 ms ago | - | lost | not asked: takes over, no newer life of it can serve yet",
+    row: "resigned, gone",
+    action: "take-over",
+    seen: { ...noRedis, active: { ...gone, forMs: 199 }, probe: null },
+  },
+  {
+    name: "resigned, gone, 200 ms ago | - | lost | not asked: the floating IP is asked first",
+    row: "probe",
+    action: "probe",
+    seen: { ...noRedis, active: { ...gone, forMs: 200 }, probe: null },
+  },
+  {
+    name: "resigned, gone, 200 ms ago | - | lost | the active answers: holds, alarm",
+    row: "lost, no Redis, active answers",
+    action: "hold",
+    alarm: true,
+    seen: { ...noRedis, active: { ...gone, forMs: 200 }, probe: "active" },
+  },
+  {
+    name: "resigned, gone, 200 ms ago | - | lost | free: takes over",
+    row: "resigned, gone",
+    action: "take-over",
+    seen: { ...noRedis, active: { ...gone, forMs: 200 }, probe: "arp-silent" },
+  },
+  {
+    name: "resigned, gone, 200 ms ago | the resigner's | answers: takes over, Redis compares",
+    row: "resigned, gone",
+    action: "take-over",
+    seen: { active: { ...gone, forMs: 200 }, lease: "held", probe: null },
+  },
+  {
     name: "lost | expired | answers | refused: takes over",
     row: "lost, expired, address free",
     action: "take-over",
@@ -360,6 +391,12 @@ const table: readonly Case[] = [
     row: "woke",
     action: "wait",
     seen: { awakeMs: 299 },
+  },
+  {
+    name: "a node that was stopped itself, the floating IP not asked: asks while it listens",
+    row: "woke",
+    action: "probe",
+    seen: { awakeMs: 299, probe: null },
   },
   { name: "maintenance: nothing", row: "maintenance", action: "hold", seen: { maintenance: true } },
 ];

@@ -20,6 +20,13 @@ describe("the next level", () => {
     { name: "the loop is late by its bound", level: 0, loopDelayMs: 100, next: 0 },
     { name: "by more, once: a pause", level: 0, loopDelayMs: 900, before: 1, next: 0 },
     { name: "by more, twice", level: 0, loopDelayMs: 101, before: 1.01, next: 0.1 },
+    {
+      name: "by more, twice, but less than at first: what came in a pause",
+      level: 0,
+      loopDelayMs: 800,
+      before: 9,
+      next: 0,
+    },
     { name: "the queue is at its bound", level: 0, queueBytes: 500_000, before: 2, next: 0 },
     { name: "above it", level: 0, queueBytes: 500_001, before: 1.01, next: 0.1 },
     { name: "at twice its bound", level: 0, queueBytes: 1_000_000, before: 1.01, next: 0.1 },

@@ -27,7 +27,7 @@ describe("the rehearsal", () => {
     });
   }
 
-  test("each call comes to its end: answered, cancelled, refused, failed over, changed while it is up", async () => {
+  test("each call comes to its end: answered, cancelled, refused, failed over, changed while it is up, taken over", async () => {
     const { calls, ends } = await rehearse(budget(1_000));
     assert.equal(calls, 450);
     assert.deepEqual(ends, { cancel: 45, caller: 375, refused: 30 });

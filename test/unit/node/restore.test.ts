@@ -88,6 +88,7 @@ describe("restoring", () => {
     const ports: RestorePorts = {
       ...{ proxy, calls, journal, ageOf: () => 0, targets: router.targets() },
       ...{ transactionMs: 32_000, timerCMs: 185_000, other: () => false },
+      failed: assert.ifError,
       now: () => now++, // each record looks twice
     };
     const restoration = new Restoration(copy, ports);
@@ -95,5 +96,27 @@ describe("restoring", () => {
     assert.equal(restoration.counts.garbage, 3);
     assert.equal(restoration.advance(Number.POSITIVE_INFINITY), false);
     assert.equal(restoration.counts.garbage, 10);
+  });
+
+  test("a record that makes the program fail is counted and told, and every other one is restored", () => {
+    const copy = new WarmCopy((key) => key);
+    for (const key of ["one", "two", "three"]) copy.put(`mine ${key}`, { text: "", at: 0 });
+    const { proxy, calls, journal, router } = new ProxyWorld();
+    const [restored, failed]: [string[], string[]] = [[], []];
+    const restoration = new Restoration(copy, {
+      ...{ proxy, calls, journal, now: () => 0, ageOf: () => 0, targets: router.targets() },
+      ...{ transactionMs: 32_000, timerCMs: 185_000 },
+      other: (_, { key }) => {
+        if (key === "mine two") throw new RangeError("a fault of the program");
+        restored.push(key);
+        return true;
+      },
+      failed: (key, error) => failed.push(`${key}: ${String(error)}`),
+    });
+    restoration.touch("mine two");
+    assert.equal(restoration.advance(Number.POSITIVE_INFINITY), false);
+    assert.deepEqual(restored.sort(), ["mine one", "mine three"]);
+    assert.deepEqual(failed, ["mine two: RangeError: a fault of the program"]);
+    assert.equal(restoration.counts.garbage, 1);
   });
 });
