@@ -5,6 +5,7 @@
  */
 import { readBatch } from "./batch.ts";
 import type { Clock } from "./clock.ts";
+import { CANARY_MS } from "./journal-writer.ts";
 import type {
   Described,
   JournalCommit,
@@ -17,8 +18,8 @@ import type {
 import type { StoreClock } from "./store-clock.ts";
 import type { WarmCopy } from "./warm-copy.ts";
 
-/** How long a read waits for a commit: below the time-out of a command, and below the writer's canary. */
-export const READ_WAIT_MS = 200;
+/** How long a read waits for a commit: beyond the writer's canary, so that nothing is asked in vain while all is well. */
+export const READ_WAIT_MS = CANARY_MS + 100;
 /** After a fault, or where the store is empty, it is asked again. */
 export const READ_RETRY_MS = 100;
 /** How often the store's clock and position are asked for while commits come. */

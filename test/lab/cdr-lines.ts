@@ -45,14 +45,16 @@ function linesOf(files: readonly string[]): { cdrs: CdrRecord[]; rests: (string 
   return { cdrs: texts.flatMap((lines) => lines.map((line) => JSON.parse(line) as CdrRecord)), rests };
 }
 
-/** The CDRs of the calls to one number, as soon as there are so many or more. */
+/** The CDRs of the calls to one number, as soon as there are so many or more. Lines with the same id are one (docs/cdr.md). */
 export async function untilCdrs(
   count: number,
   number: string,
   ...files: string[]
 ): Promise<readonly CdrRecord[]> {
-  const ofNumber = (): CdrRecord[] =>
-    linesOf(files).cdrs.filter(({ requested }) => requested.startsWith(`sip:${number}@`));
+  const ofNumber = (): CdrRecord[] => {
+    const some = linesOf(files).cdrs.filter(({ requested }) => requested.startsWith(`sip:${number}@`));
+    return [...new Map(some.map((cdr) => [cdr.id, cdr])).values()];
+  };
   return await until(
     `${count} CDRs of ${number}`,
     WRITTEN_WITHIN_MS,

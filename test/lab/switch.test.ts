@@ -123,25 +123,30 @@ function allWell(ends: readonly Awaited<ReturnType<Sipp["finished"]>>[]): void {
 describe("a switch by hand", { skip }, () => {
   if (skip !== false) return;
 
-  test(`every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`, async (t) => {
-    for (let n = 0; n < ROUNDS; n++) {
-      const { taken, cdrs, offered } = await round({ redisToo: false });
-      t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
-      assert.ok((taken.counts["pending"] ?? 0) >= CANCELLED.calls, "those that ring were taken over");
-      // A call of which nothing was stored yet goes on by its messages, and without an account.
-      const missing = offered - new Set(cdrs.map(({ id }) => id)).size;
-      t.diagnostic(`${missing} calls without an account`);
-      assert.ok(
-        missing >= 0 && missing <= RATE * UNSEEN_S_MAX,
-        `${missing} of ${offered} accounts are missing`,
-      );
-      const unseen = cdrs.filter(
-        ({ endedBy }) => endedBy === "node-stopped" || endedBy === "uncertain",
-      ).length;
-      t.diagnostic(`${cdrs.length - offered} accounts twice, with the same id; ${unseen} ends unseen`);
-      assert.ok(unseen <= RATE * UNSEEN_S_MAX, `${unseen} ends unseen`);
-    }
-  });
+  const long = { timeout: 60_000 * (1 + ROUNDS) };
+  test(
+    `every call that talks or rings goes on, and is accounted for once (${ROUNDS} rounds)`,
+    long,
+    async (t) => {
+      for (let n = 0; n < ROUNDS; n++) {
+        const { taken, cdrs, offered } = await round({ redisToo: false });
+        t.diagnostic(`${offered} calls; ${JSON.stringify(taken.counts)} ${JSON.stringify(taken.phases)}`);
+        assert.ok((taken.counts["pending"] ?? 0) >= CANCELLED.calls, "those that ring were taken over");
+        // A call of which nothing was stored yet goes on by its messages, and without an account.
+        const missing = offered - new Set(cdrs.map(({ id }) => id)).size;
+        t.diagnostic(`${missing} calls without an account`);
+        assert.ok(
+          missing >= 0 && missing <= RATE * UNSEEN_S_MAX,
+          `${missing} of ${offered} accounts are missing`,
+        );
+        const unseen = cdrs.filter(
+          ({ endedBy }) => endedBy === "node-stopped" || endedBy === "uncertain",
+        ).length;
+        t.diagnostic(`${cdrs.length - offered} accounts twice, with the same id; ${unseen} ends unseen`);
+        assert.ok(unseen <= RATE * UNSEEN_S_MAX, `${unseen} ends unseen`);
+      }
+    },
+  );
 
   test("with Redis killed just before, every call that was stored goes on", async (t) => {
     const { taken, cdrs, offered } = await round({ redisToo: true });

@@ -1,7 +1,7 @@
 // The rival: two of Kamailio, dialogs replicated by DMQ, the floating IP moved by keepalived.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { unplug } from "../../lab/faults.ts";
+import { cutOff, unplug } from "../../lab/faults.ts";
 import type { Host } from "../../lab/host.ts";
 import { Lab } from "../../lab/lab.ts";
 import { NODE_MACHINE } from "../../lab/own-machine.ts";
@@ -9,7 +9,7 @@ import { FLOATING_IP, wallNow } from "../../lab/pair.ts";
 import type { Program } from "../../lab/program.ts";
 import { until } from "../../lab/until.ts";
 import { processTree } from "../calls/process-tree.ts";
-import { type FaultKind, SIP_PORT, type StartPair } from "./pair-under-test.ts";
+import { countEach, type FaultKind, SIP_PORT, type StartPair } from "./pair-under-test.ts";
 
 const WITHIN_MS = 15_000;
 const SHARED_MEMORY_MIB = "256";
@@ -88,7 +88,7 @@ function signalTree(program: Program, signal: NodeJS.Signals): void {
   for (const pid of processTree(program.pid)) process.kill(pid, signal);
 }
 
-function strike({ host, proxy, check, keepalived }: Node, kind: FaultKind): void {
+function strike({ host, proxy, check, keepalived }: Node, kind: FaultKind, peer: Node): void {
   const all = [keepalived, check, proxy];
   switch (kind) {
     case "kill":
@@ -104,7 +104,11 @@ function strike({ host, proxy, check, keepalived }: Node, kind: FaultKind): void
       for (const each of all) signalTree(each, "SIGSTOP");
       break;
     case "link":
+    case "sip-link": // it has no other one
       unplug(host);
+      break;
+    case "cut":
+      cutOff(peer.host, host.ip4);
       break;
     case "switchover": // it says so to the other one, by an advert of priority 0
       keepalived.kill("SIGTERM");
@@ -136,9 +140,15 @@ export const startKamailioPair: StartPair = async (prepare) => {
       stands: () => hasAddress(a),
       fault: async (kind) => {
         const asked = wallNow();
-        strike(active, kind);
+        strike(active, kind, standby);
         return kind === "switchover" ? asked : wallNow();
       },
+      callRecords: () =>
+        countEach(
+          [active, standby].flatMap(({ proxy }) =>
+            [...proxy.output().matchAll(/ CDR (\S+)$/gm)].map(([, callId = ""]) => callId),
+          ),
+        ),
       output: () => programs.map((each) => `${each.label}:\n${each.output().slice(-2_000)}`).join("\n"),
       [Symbol.dispose]: () => lab.close(),
     };

@@ -44,6 +44,8 @@ export interface Outcome {
   ringingAnswered: Share;
   declined: Share;
   cancelled: Share;
+  /** Those that waited for a silent target when the fault came. */
+  movedOn: Share;
 }
 
 const FIRST_CALLER_PORT = 5_070;
@@ -52,6 +54,7 @@ const CALLEE_SCENARIOS = [
   { scenario: "uas-ring-answer", ...CALLEES["rings, then answers"], pauseMs: ACT_AFTER_MS },
   { scenario: "uas-ring-decline", ...CALLEES["rings, then declines"], pauseMs: ACT_AFTER_MS },
   { scenario: "uas-ring-only", ...CALLEES["rings on"], pauseMs: 0 },
+  { scenario: "uas-silent", ...CALLEES["is silent"], pauseMs: 0 },
 ] as const;
 
 const NOTHING: SippStatistics = { offered: 0, current: 0, successful: 0, failed: 0, counters: {} };
@@ -62,6 +65,7 @@ interface Callers {
   answered: Sipp;
   declined: Sipp;
   cancelled: Sipp;
+  moving: Sipp;
 }
 
 export class FaultLoad {
@@ -97,15 +101,17 @@ export class FaultLoad {
     const declined = this.#call("uac-declined", "rings, then declines", { ...each, ...waiting });
     const cancelled = this.#call("uac-cancel", "rings on", { ...each, ...acting });
     await until(FAULT_AT_MS - OFFERED_BEFORE_MS);
-    this.#callers = { fresh: this.#startFresh(), talking, answered, declined, cancelled };
+    const waits = { calls: this.#perKind, rate: this.#perKind, patienceMs: PATIENCE_MS };
+    const moving = this.#call("uac-call", "is silent", waits);
+    this.#callers = { fresh: this.#startFresh(), talking, answered, declined, cancelled, moving };
     await until(FAULT_AT_MS);
   }
 
   /** Waits until every call has ended. */
   async end(): Promise<Outcome> {
     if (this.#callers === null) throw new Error("the load was not begun");
-    const { fresh, talking, answered, declined, cancelled } = this.#callers;
-    await Promise.all([fresh, talking, answered, declined, cancelled].map((each) => each.program.exited));
+    const { fresh, talking, answered, declined, moving } = this.#callers;
+    await Promise.all(Object.values(this.#callers).map(({ program }) => program.exited));
     await delay(LAST_REPORT_MS);
     const of = (sipp: Sipp | undefined): SippStatistics => sipp?.statistics() ?? NOTHING;
     const [, , decliningPbx, ringingPbx] = this.#pbxs;
@@ -118,7 +124,14 @@ export class FaultLoad {
       ringingAnswered: { done: of(answered).successful, of: perKind },
       declined: { done: declinedAtBoth, of: perKind },
       cancelled: { done: of(ringingPbx).counters["cancelled"] ?? 0, of: perKind },
+      movedOn: { done: of(moving).successful, of: perKind },
     };
+  }
+
+  /** Calls that were begun in all. */
+  get offered(): number {
+    if (this.#callers === null) return 0;
+    return Object.values(this.#callers).reduce((sum, sipp) => sum + (sipp.statistics()?.offered ?? 0), 0);
   }
 
   /** The messages of the new calls, as SIPp noted them. */

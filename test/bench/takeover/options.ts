@@ -18,7 +18,7 @@ export interface TakeoverOptions {
 const ROUNDS = 20;
 const ROUNDS_MAX = 1_000;
 const CALLS_MAX = 10_000;
-const DEFAULT_FAULTS: readonly FaultKind[] = ["kill", "link", "freeze", "switchover"];
+const DEFAULT_FAULTS: readonly FaultKind[] = ["kill", "link", "freeze", "cut", "switchover"];
 const DEFAULT_SIZE: LoadSize = { rate: 200, talking: 2_000, ringing: 200 };
 
 export const USAGE = `usage: npm run bench:takeover -- [--rounds N] [--pairs NAMES] [--faults NAMES] [--rate N] [--talking N] [--ringing N] [--keep DIRECTORY]

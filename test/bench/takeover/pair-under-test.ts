@@ -6,8 +6,10 @@ export const FAULT_TITLES = {
   kill: "proxy killed (kill -9)",
   "kill-both": "proxy and its watcher killed",
   link: "link down",
+  "sip-link": "SIP link down",
   freeze: "proxy frozen (SIGSTOP)",
   "freeze-both": "proxy and its watcher frozen",
+  cut: "cut from each other, both alive",
   switchover: "planned switchover",
 } as const;
 
@@ -28,6 +30,8 @@ export const CALLEES = {
   "rings, then answers": { number: "1001", port: 5061 },
   "rings, then declines": { number: "1002", port: 5062 },
   "rings on": { number: "1003", port: 5063 },
+  /** Nobody answers there: two seconds later the call goes on to `answers`. */
+  "is silent": { number: "1004", port: 5064 },
 } as const;
 
 /** Who calls, and who is called, through the pair. */
@@ -46,8 +50,17 @@ export interface PairUnderTest extends Parties, Disposable {
    */
   fault(kind: FaultKind): Promise<number>;
   readonly lab: Lab;
+  /** Call records by now, of both nodes: how many by Call-ID. */
+  callRecords(): ReadonlyMap<string, number>;
   /** What its programs have written, for a person who looks for a cause. */
   output(): string;
+}
+
+/** How often each stands there. */
+export function countEach(names: Iterable<string>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
 }
 
 /**

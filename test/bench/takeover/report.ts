@@ -23,6 +23,9 @@ export interface TakeoverSummary {
   medianMs: number;
   worstMs: number;
   outcome: Outcome;
+  recorded: Share;
+  /** The worst; null: not watched. */
+  twoOwnersMs: number | null;
 }
 
 function sum(shares: readonly Share[]): Share {
@@ -34,6 +37,7 @@ function sum(shares: readonly Share[]): Share {
 
 function summarise(rounds: readonly Round[], of: { pair: PairName; fault: FaultKind }): TakeoverSummary {
   const times = rounds.map(({ outageMs }) => (Number.isNaN(outageMs) ? Number.POSITIVE_INFINITY : outageMs));
+  const overlaps = rounds.flatMap(({ twoOwnersMs }) => (twoOwnersMs === null ? [] : [twoOwnersMs]));
   const total = (part: keyof Outcome): Share => sum(rounds.map(({ outcome }) => outcome[part]));
   return {
     ...of,
@@ -47,7 +51,10 @@ function summarise(rounds: readonly Round[], of: { pair: PairName; fault: FaultK
       ringingAnswered: total("ringingAnswered"),
       declined: total("declined"),
       cancelled: total("cancelled"),
+      movedOn: total("movedOn"),
     },
+    recorded: sum(rounds.map(({ recorded }) => recorded)),
+    twoOwnersMs: overlaps.length === 0 ? null : Math.max(...overlaps),
   };
 }
 
@@ -97,7 +104,7 @@ function timeTable(all: readonly TakeoverSummary[]): string {
 }
 
 function callTable(all: readonly TakeoverSummary[]): string {
-  const parts = ["reinvited", "hungUp", "ringingAnswered", "declined", "cancelled"] as const;
+  const parts = ["reinvited", "hungUp", "ringingAnswered", "declined", "cancelled", "movedOn"] as const;
   return table(
     [
       "fault",
@@ -107,11 +114,16 @@ function callTable(all: readonly TakeoverSummary[]): string {
       "ringing: answered, hung up",
       "ringing: declined, its ACK arrives",
       "ringing: CANCEL reaches the phone",
+      "waiting for a silent target: goes on to the next",
+      "exactly one call record",
+      "two owners of the address, ms",
     ],
-    all.map(({ fault, pair, outcome }) => [
+    all.map(({ fault, pair, outcome, recorded, twoOwnersMs }) => [
       FAULT_TITLES[fault],
       PAIR_TITLES[pair],
       ...parts.map((part) => share(outcome[part])),
+      share(recorded),
+      twoOwnersMs === null ? "–" : number(twoOwnersMs),
     ]),
   );
 }

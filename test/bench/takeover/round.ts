@@ -2,18 +2,24 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../../lab/lab.ts";
+import { FLOATING_IP } from "../../lab/pair.ts";
+import { SegmentOwners } from "../../lab/segment-owners.ts";
 import { firstAnswerMs, longestGapMs } from "./first-answer.ts";
 import { startKamailioPair } from "./kamailio-pair.ts";
-import { FaultLoad, type LoadSize, type Outcome } from "./load.ts";
+import { FaultLoad, type LoadSize, type Outcome, type Share } from "./load.ts";
 import type { FaultKind, PairName, StartPair } from "./pair-under-test.ts";
 import { startTandemPair } from "./tandem-pair.ts";
 
 export interface Round {
   pair: PairName;
   fault: FaultKind;
-  /** Fault to the first new call answered, milliseconds; of a switchover the longest time without an answer. NaN: none came. */
+  /** Fault to the first new call answered, milliseconds; of a switchover or a cut the longest time without an answer. NaN: none came. */
   outageMs: number;
   outcome: Outcome;
+  /** Calls that have exactly one record, of all that were begun. */
+  recorded: Share;
+  /** How long two nodes sent in the name of the floating IP; null: not watched. */
+  twoOwnersMs: number | null;
 }
 
 const START: Readonly<Record<PairName, StartPair>> = {
@@ -52,11 +58,15 @@ export async function playRound(
   await load.begin();
   if (!started.stands())
     return { spoilt: "its first node had lost the address before the fault", output: started.output() };
+  const owners = fault === "cut" ? await SegmentOwners.watch(started.lab.switchHost(), FLOATING_IP) : null;
   const at = await started.fault(fault);
   if (keep !== null)
     writeFileSync(join(started.lab.directory, "fault-at"), `${new Date(at).toISOString()}\n`);
   const outcome = await load.end();
-  const outage = fault === "switchover" ? longestGapMs : firstAnswerMs;
+  const twoOwnersMs = (await owners?.stop())?.overlapMs ?? null;
+  const outage = fault === "switchover" || fault === "cut" ? longestGapMs : firstAnswerMs;
   if (outcome.newCalls.done === 0) return { spoilt: "it served no call at all", output: started.output() };
-  return { pair, fault, outageMs: outage(load.shortMessages(), at), outcome };
+  const once = [...started.callRecords().values()].filter((count) => count === 1).length;
+  const recorded = { done: once, of: load.offered };
+  return { pair, fault, outageMs: outage(load.shortMessages(), at), outcome, recorded, twoOwnersMs };
 }

@@ -15,9 +15,12 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function describe({ pair, fault, outageMs, outcome }: Round): string {
-  const parts = Object.entries(outcome).map(([name, { done, of }]) => `${name} ${done}/${of}`);
-  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${outageMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}`;
+function describe({ pair, fault, outageMs, outcome, recorded, twoOwnersMs }: Round): string {
+  const owners = twoOwnersMs === null ? "" : `  two owners for ${twoOwnersMs.toFixed(0)} ms`;
+  const parts = Object.entries({ ...outcome, recorded }).map(
+    ([name, { done, of }]) => `${name} ${done}/${of}`,
+  );
+  return `${PAIR_TITLES[pair].padEnd(22)} ${FAULT_TITLES[fault].padEnd(30)} ${outageMs.toFixed(0).padStart(6)} ms  ${parts.join("  ")}${owners}`;
 }
 
 /** A round that says something: one in which the pair stood until the fault. @throws Error after three that did not */

@@ -2,10 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askNode } from "../../../src/admin/control-client.ts";
-import { unplug } from "../../lab/faults.ts";
+import { wholeCdrs } from "../../lab/cdr-lines.ts";
+import { cutOff, deafen, unplug } from "../../lab/faults.ts";
 import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
-import { CALLEES, type FaultKind, type StartPair } from "./pair-under-test.ts";
+import { CALLEES, countEach, type FaultKind, type StartPair } from "./pair-under-test.ts";
 
+const HEARTBEAT_PORT = 7_060;
 const GROUPS = "\ngroups:\n";
 
 /** Calls to each number go to the callee that does what is measured. */
@@ -14,9 +16,12 @@ function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
   const end = text.indexOf(GROUPS);
   if (end === -1) throw new Error(`${file} has no groups`);
   const kinds = Object.values(CALLEES).map(({ number, port }) => ({ name: `to-${number}`, number, port }));
-  const groups = kinds.map(
-    ({ name, port }) => `  ${name}: { sources: [], targets: ["sip:${pbx.ip4}:${port}"] }`,
-  );
+  const backup = `{ uri: "sip:${pbx.ip4}:${CALLEES.answers.port}", priority: 20 }`;
+  const groups = kinds.map(({ name, port }) => {
+    const target = `{ uri: "sip:${pbx.ip4}:${port}", priority: 10 }`;
+    const targets = port === CALLEES["is silent"].port ? `${target}, ${backup}` : target;
+    return `  ${name}: { sources: [], targets: [${targets}] }`;
+  });
   const routes = kinds.map(({ name, number }) => `  - { from: phones, number: "^${number}$", to: ${name} }`);
   writeFileSync(
     file,
@@ -25,7 +30,8 @@ function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
 }
 
 /** The faults of the pair's first node. */
-function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) => Promise<number> {
+function striker({ a, b, redisHost }: Pair): (kind: FaultKind) => Promise<number> {
+  const { name, host, guardian, engine } = a;
   const both = (signal: NodeJS.Signals): void => {
     guardian?.kill(signal);
     process.kill(engine, signal);
@@ -50,6 +56,15 @@ function striker({ name, host, guardian, engine }: PairNode): (kind: FaultKind) 
         at = wallNow();
         unplug(host, "back");
         break;
+      case "sip-link":
+        unplug(host, "front");
+        at = wallNow();
+        break;
+      case "cut":
+        for (const each of [host, b.host]) deafen(each, "udp", HEARTBEAT_PORT);
+        cutOff(host, redisHost.ip4);
+        at = wallNow();
+        break;
       case "switchover": {
         const socket = join(host.directory, `${name}.sock`);
         const answer = await askNode(socket, { command: "switchover" });
@@ -67,13 +82,19 @@ export const startTandemPair: StartPair = async (prepare) => {
     for (const node of [pair.a, pair.b]) routeToCallees(node, pair);
     await prepare(pair);
     await pair.start();
-    const strike = striker(pair.a);
+    const strike = striker(pair);
     return {
       lab: pair.lab,
       caller: pair.caller,
       pbx: pair.pbx,
       stands: () => pair.a.hasAddress,
       fault: strike,
+      callRecords: () => {
+        const files = [pair.cdrFile("edge-a"), pair.cdrFile("edge-b")];
+        // Two lines with the same id are one record (docs/cdr.md).
+        const records = new Map(wholeCdrs(...files).map(({ id, callId }) => [id, callId]));
+        return countEach(records.values());
+      },
       output: () =>
         [pair.a, pair.b]
           .map(({ name, guardian }) => `${name}:\n${guardian?.output().slice(-6_000)}`)

@@ -38,7 +38,10 @@ function round(pair: PairName, fault: FaultKind, firstMs: number, cancelled: num
       ringingAnswered: { done: 100, of: 100 },
       declined: { done: 0, of: 100 },
       cancelled: { done: cancelled, of: 100 },
+      movedOn: { done: cancelled, of: 100 },
     },
+    recorded: { done: 3_600, of: 3_600 },
+    twoOwnersMs: fault === "link" ? 1_234.4 : null,
   };
 }
 
@@ -112,10 +115,10 @@ describe("the tables of takeovers", () => {
     has("| link down | Tandem | 1 | never | never | 99.9% (1,199 of 1,200) |"));
   test("all, none, and something between", () => {
     has(
-      "| proxy killed (kill -9) | Kamailio + keepalived | 100% of 6,000 | 100% of 6,000 | 100% of 300 | **none** of 300 | **none** of 300 |",
+      "| proxy killed (kill -9) | Kamailio + keepalived | 100% of 6,000 | 100% of 6,000 | 100% of 300 | **none** of 300 | **none** of 300 | **none** of 300 | 100% of 10,800 | – |",
     );
     has(
-      "| link down | Tandem | 100% of 2,000 | 100% of 2,000 | 100% of 100 | **none** of 100 | 99.0% (99 of 100) |",
+      "| link down | Tandem | 100% of 2,000 | 100% of 2,000 | 100% of 100 | **none** of 100 | 99.0% (99 of 100) | 99.0% (99 of 100) | 100% of 3,600 | 1,234 |",
     );
   });
   test("one row for each fault and pair that was measured", () =>
@@ -148,7 +151,7 @@ describe("the command line of bench:takeover", () => {
       {
         rounds: 20,
         pairs: ["kamailio", "tandem"],
-        faults: ["kill", "link", "freeze", "switchover"],
+        faults: ["kill", "link", "freeze", "cut", "switchover"],
         whole: true,
       },
     );
