@@ -155,6 +155,8 @@ function answerOffer(t: Turn, from: string, offer: Extract<MessageBody, { kind: 
     return;
   }
   send(t, from, { kind: "accept", epoch: offer.epoch }, COPIES);
+  // The giving side waits for what this node has applied: it may not know the newest of it yet.
+  s.nextHeartbeatAt = t.now;
   if (s.switchover !== null) return;
   s.switches = [...recentSwitches(t), now];
   const reason = `${from} offers a switchover`;
