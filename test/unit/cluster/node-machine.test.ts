@@ -269,6 +269,22 @@ describe("a node that is not ready says why", () => {
 });
 
 describe("a hand-over", () => {
+  test("is accepted together with what was applied: the giving side waits for that, and not for the next heartbeat", () => {
+    const bench = standby();
+    bench.feed({ ...inSync, applied: 9 });
+    bench.now += 30;
+    bench.feed({ kind: "tick" });
+    bench.taken();
+    bench.hear({ kind: "offer", epoch: 5, force: false });
+    const bodies = bench.taken().flatMap((each) => (each.kind === "send" ? [each.message.body] : []));
+    assert.deepEqual(
+      bodies.map(({ kind }) => kind),
+      ["accept", "heartbeat"],
+    );
+    const [, told] = bodies;
+    assert.equal(told?.kind === "heartbeat" && told.status.applied, 9);
+  });
+
   test("relays from its sockets what comes late: they are not closed at once", () => {
     const bench = active();
     bench.heartbeat({ epochSeen: 6, applied: 7 });
