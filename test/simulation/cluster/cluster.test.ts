@@ -8,7 +8,10 @@ const RUNS = 2_000;
 const BLOCK = 250;
 const PLANTED_RUNS_MAX = 2_000;
 
-/** Histories that once broke a rule; what was changed then stands in docs/takeover.md. `--forgetful` replays them as they were. */
+/**
+ * Histories that once broke a rule; what was changed then stands in docs/takeover.md. `--forgetful` replays them with the disks of that
+ * time. A later change of when a node does what may give a seed another history: the tests of the rules stand beside this file.
+ */
 const KEPT: readonly { readonly seed: number; readonly what: string }[] = [
   { seed: 464, what: "no Redis, heartbeats cut, both nodes well: both took the address at once" },
   { seed: 549, what: "the same, and Redis comes back for one of them" },
