@@ -9,6 +9,8 @@ export class ClusterNode {
   private readonly ports: ClusterPorts;
   private readonly clock: ClusterClock;
   private cancelWake: () => void = () => {};
+  /** When the timer that runs wakes it; Infinity: there is none. */
+  private wakesAt = Number.POSITIVE_INFINITY;
   private stopped = false;
 
   constructor(start: NodeStart, ports: ClusterPorts, clock: ClusterClock) {
@@ -42,10 +44,24 @@ export class ClusterNode {
     const [state, effects] = step(this.current, event, now);
     this.current = state; // before the effects, which may come back here
     for (const effect of effects) this.perform(effect);
+    if (!this.stopped) this.arm(now); // an effect's own turn may have moved it: always by the newest state
+  }
+
+  /** A timer that wakes too early only sets itself anew: most deadlines move away before they come. */
+  private arm(now: number): void {
+    const at = deadline(this.current, now);
+    if (at >= this.wakesAt) return;
     this.cancelWake();
+    this.wakesAt = at;
+    this.cancelWake = this.clock.wakeAt(at, () => this.wake());
+  }
+
+  private wake(): void {
+    this.wakesAt = Number.POSITIVE_INFINITY;
     if (this.stopped) return;
-    // An effect's own turn may have moved it: always by the newest state.
-    this.cancelWake = this.clock.wakeAt(deadline(this.current, now), () => this.feed({ kind: "tick" }));
+    const now = this.clock.now();
+    if (deadline(this.current, now) > now) this.arm(now);
+    else this.feed({ kind: "tick" });
   }
 
   private perform(effect: NodeEffect): void {

@@ -2,6 +2,7 @@
  * The machine of one node in its cluster: an event and the time in, the next state and what is to be done out. Pure.
  * Who may be active is in docs/takeover.md; `decide.ts` and `serve-rule.ts` have the rules, this file the order of things.
  */
+import { isTurn, nextTurn } from "./cadence.ts";
 import { count, hear } from "./hearing.ts";
 import { observe } from "./lease.ts";
 import type { NodeStatus } from "./message.ts";
@@ -156,12 +157,13 @@ export function step(state: NodeState, event: NodeEvent, now: number): [NodeStat
 
 function periodic(t: Turn): void {
   const { s, now } = t;
-  if (now >= s.lease.nextAt) {
+  const { heartbeatMs, leaseRenewMs } = s.settings;
+  if (isTurn(now, s.lease.nextAt, leaseRenewMs)) {
     if (ownsEpoch(s)) renew(t);
     else read(t);
   }
-  if (now < s.nextHeartbeatAt) return;
-  s.nextHeartbeatAt = now + s.settings.heartbeatMs;
+  if (!isTurn(now, s.nextHeartbeatAt, heartbeatMs)) return;
+  s.nextHeartbeatAt = nextTurn(now, heartbeatMs);
   sendToAll(t, { kind: "heartbeat", status: statusOf(s, now) });
 }
 

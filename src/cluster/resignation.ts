@@ -8,6 +8,8 @@ import { comesBefore, isCandidate, peerOf } from "./sight.ts";
 
 /** Above every number that the engine may have sent after it gave the kit away. */
 const SEQUENCE_AHEAD = 1_000;
+/** Messages after which it makes a new one: a third of those that an echo may be old (`PROOF_MESSAGES_MAX`). */
+const RENEWED_AFTER_MESSAGES = 20;
 
 export interface ResignationKit {
   readonly node: string;
@@ -36,6 +38,18 @@ export function resignationKit(s: NodeState, now: number): ResignationKit {
     successor: candidates[0]?.node ?? null,
     peers: s.peers.map(({ node, echo }) => ({ node, echo })),
   };
+}
+
+/** Does the guardian need a new kit? Signing one costs more than a heartbeat. @param former that it has; null: none */
+export function isOutdated(former: ResignationKit | null, kit: ResignationKit): boolean {
+  if (former === null) return true;
+  if (former.epoch !== kit.epoch || former.successor !== kit.successor) return true;
+  if (kit.sequence - former.sequence >= RENEWED_AFTER_MESSAGES) return true;
+  return kit.peers.some(({ echo }, index) => {
+    const known = former.peers[index]?.echo ?? null;
+    if (known === null || echo === null) return known !== echo;
+    return known.boot !== echo.boot || echo.sequence - known.sequence >= RENEWED_AFTER_MESSAGES;
+  });
 }
 
 /** One message to each peer; five copies of each go over all paths. */

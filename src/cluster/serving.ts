@@ -1,4 +1,5 @@
 /** The active node's side: its right to serve, its renewals, its place in Redis. Part of the node's machine. */
+import { nextTurn } from "./cadence.ts";
 import { leaseSight, nextEpoch, type Observation, serveUntilOf } from "./lease.ts";
 import type { LeaseOperation, LeaseReply, NodeEvent, NodeState, Turn } from "./node-state.ts";
 import { record } from "./reporting.ts";
@@ -48,7 +49,7 @@ export function watch(t: Turn): void {
 
 export function renew(t: Turn): void {
   const { s, now, out } = t;
-  s.lease = { ...s.lease, nextAt: now + s.settings.leaseRenewMs };
+  s.lease = { ...s.lease, nextAt: nextTurn(now, s.settings.leaseRenewMs) };
   if (s.switchover?.phase === "handing-over" || s.switchover?.phase === "handed-over") return;
   const operation: LeaseOperation = s.byRedis ? { kind: "renew", epoch: s.epoch } : { kind: "read" };
   out.push({ kind: "lease", operation });

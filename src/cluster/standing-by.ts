@@ -1,4 +1,5 @@
 /** The standby's side: it observes the lease, asks the floating IP, and follows the table. Part of the node's machine. */
+import { nextTurn } from "./cadence.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { Evidence } from "./evidence.ts";
 import { observe } from "./lease.ts";
@@ -20,7 +21,7 @@ const HAND_OVER_READ_MS = 20;
 export function read(t: Turn): void {
   const { s, now, out } = t;
   const every = s.switchover?.side === "getting" ? HAND_OVER_READ_MS : s.settings.leaseRenewMs;
-  s.lease = { ...s.lease, nextAt: now + every };
+  s.lease = { ...s.lease, nextAt: nextTurn(now, every) };
   out.push({ kind: "lease", operation: { kind: "read" } });
 }
 

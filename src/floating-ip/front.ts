@@ -16,8 +16,8 @@ import { neighbourAnnouncement, neighbourSolicitation, parseAdvertisement } from
 import { Wire } from "./wire.ts";
 import type { WireKind } from "./wire-command.ts";
 
-/** How often the interface is looked at and timers are served. */
-const TICK_MS = 100;
+/** How often {@link Front.turn} is called. */
+const TURN_MS = 100;
 
 /** A question about an address is sent at these times after it was asked: one lost frame is no answer of "nobody". */
 const ASK_AFTER_MS = [0, 30, 60] as const;
@@ -69,7 +69,7 @@ export class Front {
   #watch: FrontWatch;
   #announcing: Announcing | null = null;
   #burst: NodeJS.Timeout | null = null;
-  #tick: NodeJS.Timeout | null = null;
+  #isStarted = false;
   #restartAt = 0;
   #closed = false;
 
@@ -98,7 +98,7 @@ export class Front {
     await Promise.race([Promise.all([...this.#wires.values()].map((wire) => wire.ready)), limit]);
     const witnesses = this.#options.witnesses.length > 0;
     this.#watch = watchFrom(performance.now(), { witnesses, carrier: this.#link.carrier });
-    this.#tick = setInterval(() => this.#turn(), TICK_MS);
+    this.#isStarted = true;
   }
 
   /** As of the last look; `witness` null: there is none configured. */
@@ -160,12 +160,14 @@ export class Front {
   async close(): Promise<void> {
     this.#closed = true;
     this.withdraw();
-    if (this.#tick !== null) clearInterval(this.#tick);
+    this.#isStarted = false;
     await Promise.all([...this.#wires.values()].map((wire) => wire.close()));
     await this.#batch?.kill();
   }
 
-  #turn(): void {
+  /** Called each 100 ms by whoever has it: looks at the interface, asks the witnesses, and announces what is due. */
+  turn(): void {
+    if (!this.#isStarted) return;
     void this.#look();
     this.#feed({ kind: "tick" });
     this.#announceDue();
@@ -187,7 +189,7 @@ export class Front {
       const { shown } = await this.#batch.ask([showLine(this.#options.interface)], now);
       if (!this.#closed) this.#seen(shown);
     } catch (error) {
-      if (this.#tick === null) throw error; // at the start
+      if (!this.#isStarted && !this.#closed) throw error; // at the start
       if (!this.#closed) this.#options.events.onFault(error instanceof Error ? error.message : String(error));
     }
   }
@@ -203,7 +205,7 @@ export class Front {
       ip6: own.find(({ address, tentative }) => address.startsWith("fe80:") && !tentative)?.address ?? null,
     };
     this.#link = link;
-    if (this.#tick === null) return; // the start looks at it itself
+    if (!this.#isStarted) return; // the start looks at it itself
     this.#openWires();
     this.#feed({ kind: "carrier", up: link?.carrier === true });
   }
@@ -288,7 +290,7 @@ export class Front {
     if (this.#burst !== null) clearTimeout(this.#burst);
     const left = announceDeadline(state) - now;
     // Within a burst the frames are closer together than the ticks.
-    this.#burst = left < TICK_MS ? setTimeout(() => this.#announceDue(), left) : null;
+    this.#burst = left < TURN_MS ? setTimeout(() => this.#announceDue(), left) : null;
   }
 
   #announceNow(): void {

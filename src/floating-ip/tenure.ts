@@ -9,6 +9,8 @@ export interface Tenure {
 
 /** Renewals are written at most this often a lifetime: three may be lost, and the kernel's listeners are not flooded. */
 const RENEWALS_A_LIFETIME = 5;
+/** A turn that comes so much before its time writes all the same. */
+const EARLY_MS = 10;
 
 /** An answer of `ip` that is late by this share of a lifetime will not come: its process is stuck, and is replaced. */
 const STUCK_SHARE = 0.4;
@@ -28,5 +30,5 @@ export function renewalStep(
   const { now, waitingSince } = times;
   if (now - tenure.confirmedAt >= lifetimeMs) return "lapse";
   if (waitingSince !== null && now - waitingSince >= lifetimeMs * STUCK_SHARE) return "stuck";
-  return now - tenure.writtenAt < lifetimeMs / RENEWALS_A_LIFETIME ? "early" : "write";
+  return now - tenure.writtenAt < lifetimeMs / RENEWALS_A_LIFETIME - EARLY_MS ? "early" : "write";
 }

@@ -2,9 +2,6 @@
 import type { FloatingIpSettings } from "../floating-ip/settings.ts";
 import type { EngineMessage, ResignationCopy } from "./engine-message.ts";
 
-/** A beat as often as this; the guardian kills an engine that misses some ten of them. */
-const BEAT_MS = 50;
-
 /** Set for an engine that has a guardian. */
 export const GUARDIAN_VARIABLE = "TANDEM_GUARDIAN";
 
@@ -15,6 +12,8 @@ export interface EngineReport {
 }
 
 export interface GuardianLink {
+  /** Called each 100 ms at least: the guardian kills an engine that serves and misses five of them. */
+  beat(): void;
   /** Before the first address is added. */
   settings(floatingIp: FloatingIpSettings): void;
   /**
@@ -44,14 +43,10 @@ export function openGuardianLink(onLost: () => void): GuardianLink | null {
     send({ kind: "beat", ...report, resignation: copies });
     copies = null;
   };
-  const timer = setInterval(beat, BEAT_MS);
-  const lost = (): void => {
-    clearInterval(timer);
-    onLost();
-  };
-  process.once("disconnect", lost);
+  process.once("disconnect", onLost);
   beat();
   return {
+    beat,
     settings: (floatingIp) => send({ kind: "settings", floatingIp }),
     report: (next) => {
       report = next;
@@ -62,8 +57,7 @@ export function openGuardianLink(onLost: () => void): GuardianLink | null {
       beat();
     },
     close: () => {
-      clearInterval(timer);
-      process.off("disconnect", lost);
+      process.off("disconnect", onLost);
       if (process.connected) process.disconnect();
     },
   };

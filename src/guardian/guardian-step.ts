@@ -23,7 +23,7 @@ const LAST_RESTART_MS = 10_000;
 const STABLE_MS = 60_000;
 
 /** Silence is counted in turns of the guardian's own loop, of which one counts this much at most: see {@link onTick}. */
-const TURN_MS_MAX = 100;
+export const TURN_MS_MAX = 150;
 
 export type StopSignal = "SIGTERM" | "SIGINT";
 
@@ -59,7 +59,7 @@ export interface GuardianState {
 
 export type GuardianEvent =
   | { readonly kind: "beat"; readonly holds: boolean; readonly ready: boolean }
-  /** Each 50 ms, after what the engine sent has been read. */
+  /** Each 50 ms while the engine is silent, after what it sent has been read. */
   | { readonly kind: "tick" }
   | { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: "cleared"; readonly confirmed: boolean; readonly reason: string }

@@ -10,11 +10,12 @@ import {
   type GuardianState,
   guardFrom,
   guardStep,
+  TURN_MS_MAX,
 } from "./guardian-step.ts";
 import { sendResignation } from "./resign.ts";
 import { ServiceNotice, watchdogEveryMs } from "./service-notice.ts";
 
-/** How often the guardian looks at the time. */
+/** How often the guardian looks at the time while the engine is silent. After a beat it need not for longer than to the next one. */
 const TICK_MS = 50;
 
 /** systemd is told of another status no more often. */
@@ -50,6 +51,8 @@ class Guardian {
   #driver: FloatingIpDriver | null = null;
   #resignation: readonly ResignationCopy[] = [];
   #resigning: Promise<void> = Promise.resolve();
+  #tickTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
   #status = { now: "", told: "", toldAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: GuardianOptions, end: (code: number) => void) {
@@ -63,9 +66,7 @@ class Guardian {
     for (const signal of ["SIGTERM", "SIGINT"] as const)
       this.#listen(signal, () => this.#feed({ kind: "stop", signal }));
     this.#listen("SIGHUP", () => this.#engine?.forward("SIGHUP"));
-    // The engine's beats that lie in the pipe are read before the time is looked at: setImmediate comes after them.
-    const tick = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
-    this.#undo.push(() => clearInterval(tick));
+    this.#tickAfter(TICK_MS);
     const everyMs = watchdogEveryMs(this.#options.env, process.pid);
     if (everyMs !== null) {
       const watchdog = setInterval(() => this.#notice.send("WATCHDOG=1"), everyMs);
@@ -95,7 +96,10 @@ class Guardian {
           command: this.#options.command,
           env: this.#options.env,
           onMessage: (message) => this.#hear(message),
-          onEnd: (end) => this.#feed({ kind: "exited", ...end }),
+          onEnd: (end) => {
+            this.#feed({ kind: "exited", ...end });
+            this.#tickAfter(TICK_MS);
+          },
         });
         break;
       case "kill":
@@ -145,10 +149,22 @@ class Guardian {
     if (message.resignation !== null) this.#resignation = message.resignation;
     this.#status.now = message.status;
     this.#feed({ kind: "beat", holds: message.holds, ready: message.ready });
+    this.#tellStatus();
+    this.#tickAfter(TURN_MS_MAX);
+  }
+
+  /** The engine's beats that lie in the pipe are read before the time is looked at: setImmediate comes after them. */
+  #tickAfter(ms: number): void {
+    if (this.#tickTimer !== null) clearTimeout(this.#tickTimer);
+    if (!this.#isClosed) this.#tickTimer = setTimeout(() => setImmediate(() => this.#tick()), ms);
   }
 
   #tick(): void {
     this.#feed({ kind: "tick" });
+    this.#tickAfter(TICK_MS);
+  }
+
+  #tellStatus(): void {
     const now = performance.now();
     const { now: status, told, toldAt } = this.#status;
     if (!this.#state.everReady || status === told || now - toldAt < STATUS_EVERY_MS) return;
@@ -167,6 +183,8 @@ class Guardian {
   }
 
   async #close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#tickTimer !== null) clearTimeout(this.#tickTimer);
     for (const step of this.#undo.splice(0)) step();
     await this.#resigning;
     await this.#driver?.close();

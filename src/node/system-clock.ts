@@ -12,14 +12,18 @@ function monotonicMs(): number {
 
 /** A timer wheel that runs by itself, and the {@link Clock} over it. */
 export class SystemClock implements Clock {
-  readonly wheel = new TimerWheel(monotonicMs(), TICK_MS);
-  private readonly beat: NodeJS.Timeout;
+  readonly wheel: TimerWheel;
+  private readonly mayTick: () => boolean;
+  private readonly origin = monotonicMs();
+  private beat: NodeJS.Timeout;
+  private isStopped = false;
+  private readonly beatSoon = (): void => this.beatAt(monotonicMs() + TICK_MS);
 
   /** @param mayTick looked at before each beat: while it is not so, no timer fires. Default: always */
   constructor(mayTick: () => boolean = () => true) {
-    this.beat = setInterval(() => {
-      if (mayTick()) this.wheel.advance(monotonicMs());
-    }, TICK_MS);
+    this.wheel = new TimerWheel(this.origin, TICK_MS);
+    this.mayTick = mayTick;
+    this.beat = setTimeout(() => this.tick(), TICK_MS);
   }
 
   now(): number {
@@ -33,6 +37,25 @@ export class SystemClock implements Clock {
   }
 
   stop(): void {
-    clearInterval(this.beat);
+    this.isStopped = true;
+    clearTimeout(this.beat);
+  }
+
+  /** A beat finds work in nearly each slot under load; where nothing is due for a while there is none. */
+  private tick(): void {
+    const now = monotonicMs();
+    if (!this.mayTick()) {
+      this.beatAt(now + TICK_MS);
+      return;
+    }
+    this.wheel.advance(now);
+    const last = now - ((now - this.origin) % TICK_MS);
+    this.beatAt(last + this.wheel.sleep(this.beatSoon));
+  }
+
+  private beatAt(at: number): void {
+    clearTimeout(this.beat);
+    if (this.isStopped) return;
+    this.beat = setTimeout(() => this.tick(), Math.max(1, Math.ceil(at - monotonicMs())));
   }
 }

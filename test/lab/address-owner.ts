@@ -45,6 +45,7 @@ const renewals = setInterval(() => {
   if (renewal === "renewed" || renewal === "early") servedAt = performance.now();
   else void giveUp(renewal);
 }, RENEW_MS);
+setInterval(() => front.turn(), RENEW_MS).unref();
 process.on("SIGTERM", () => {
   void giveUp("told to").then(async () => {
     await Promise.all([front.close(), driver.close()]);

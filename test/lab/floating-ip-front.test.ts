@@ -27,7 +27,7 @@ let edge: Host;
 let peer: Host;
 let caller: Host;
 const told: string[] = [];
-const open: Front[] = [];
+const open: { readonly front: Front; readonly turns: NodeJS.Timeout }[] = [];
 
 async function frontOf(host: Host, options: Partial<FrontOptions> = {}): Promise<Front> {
   told.length = 0;
@@ -45,13 +45,18 @@ async function frontOf(host: Host, options: Partial<FrontOptions> = {}): Promise
     programs: { ip: programIn(host, "ip"), socat: programIn(host, "socat") },
     ...options,
   });
-  open.push(front);
+  open.push({ front, turns: setInterval(() => front.turn(), 100) });
   await front.start();
   return front;
 }
 
 async function closeAll(): Promise<void> {
-  await Promise.all(open.splice(0).map((front) => front.close()));
+  await Promise.all(
+    open.splice(0).map(({ front, turns }) => {
+      clearInterval(turns);
+      return front.close();
+    }),
+  );
 }
 
 function hardwareOf(host: Host): string {

@@ -38,6 +38,7 @@ process.on("SIGTERM", () => {
     tell("ended");
   });
 });
+setInterval(() => link?.beat(), 100).unref();
 link?.settings({ driver: "linux", addresses, lifetimeS: 1 });
 const holds = !existsSync(marker);
 const renewals = setInterval(() => {

@@ -13,8 +13,6 @@ import { Front } from "../../floating-ip/front.ts";
 import type { Holder } from "../../floating-ip/holder.ts";
 import { type FloatingIpSettings, openDriver } from "../../floating-ip/settings.ts";
 
-/** The driver itself writes a renewal each fifth of a lifetime. */
-const RENEW_MS = 100;
 /** A front without an answer of any witness for so long is lost. */
 const WITNESS_SILENCE_MS = 300;
 
@@ -56,7 +54,6 @@ export class AddressKeeper {
   readonly #events: AddressEvents;
   readonly #waiting: ((present: boolean) => void)[] = [];
   readonly #lost = new Map<Front, string>();
-  #timer: NodeJS.Timeout | null = null;
   #isPresent = false;
   #witnessedAt = Number.NEGATIVE_INFINITY;
 
@@ -84,7 +81,6 @@ export class AddressKeeper {
     await Promise.all(fronts.map((front) => front.start()));
     for (const front of fronts)
       if (front.state.front === "lost") this.#onFront(front, "lost", front.state.reason);
-    this.#timer = setInterval(() => this.#turn(), RENEW_MS);
   }
 
   /** Never rejects. @returns whether it is there, read back */
@@ -143,7 +139,6 @@ export class AddressKeeper {
   }
 
   async close(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
     this.#settle(false);
     await Promise.all([...[...this.#fronts.values()].map((front) => front.close()), this.#driver.close()]);
   }
@@ -153,8 +148,11 @@ export class AddressKeeper {
     for (const tell of this.#waiting.splice(0)) tell(present);
   }
 
-  #turn(): void {
-    for (const { witnessedAt } of this.#fronts.values()) {
+  /** Called each 100 ms. The driver itself writes a renewal each fifth of a lifetime. */
+  turn(): void {
+    for (const front of this.#fronts.values()) {
+      front.turn();
+      const { witnessedAt } = front;
       if (witnessedAt <= this.#witnessedAt) continue;
       this.#witnessedAt = witnessedAt;
       this.#events.onWitness(witnessedAt);

@@ -8,7 +8,7 @@ import type { NodeStart } from "../../cluster/node-machine.ts";
 import type { HistoryRecord, LeaseOperation, LeaseReply, OperatorCommand } from "../../cluster/node-state.ts";
 import type { ClusterClock, ClusterPorts } from "../../cluster/ports.ts";
 import { RelayCodec } from "../../cluster/relay-codec.ts";
-import { resignationKit, resignations } from "../../cluster/resignation.ts";
+import { isOutdated, type ResignationKit, resignationKit, resignations } from "../../cluster/resignation.ts";
 import type { GuardianLink } from "../../guardian/engine-link.ts";
 import type { ResignationCopy } from "../../guardian/engine-message.ts";
 import type { AddressKeeper } from "./address-keeper.ts";
@@ -50,6 +50,8 @@ export interface ClusterParts {
   readonly fence: readonly string[];
   /** OPTIONS to the floating IP. */
   readonly askOwner: () => Promise<ProbeOutcome>;
+  /** A hand-over to this node has begun: from now on it waits for each commit. */
+  readonly onOffered: () => void;
   /** This node follows again after it has served: its process ends, and begins anew. */
   readonly onFollow: () => void;
 }
@@ -68,6 +70,8 @@ export class ClusterEdges implements ClusterPorts {
   /** A takeover whose restoring goes on. */
   #takeover: HistoryEntry | null = null;
   #status = "starting";
+  /** What the guardian has to resign by. */
+  #kit: ResignationKit | null = null;
 
   constructor(start: NodeStart, parts: ClusterParts) {
     this.#parts = parts;
@@ -88,6 +92,11 @@ export class ClusterEdges implements ClusterPorts {
     return this.#hasServed;
   }
 
+  /** Is another node handing over to this one? */
+  get isGetting(): boolean {
+    return this.node.state.switchover?.side === "getting";
+  }
+
   /** A datagram of a heartbeat path. */
   heard(datagram: Buffer, path: number): void {
     if (RelayCodec.isRelay(datagram)) {
@@ -95,8 +104,13 @@ export class ClusterEdges implements ClusterPorts {
       return;
     }
     const decoded = this.#parts.codec.decode(datagram);
-    if (decoded.ok) this.node.feed({ kind: "message", path, message: decoded.message });
-    else this.node.feed({ kind: "ignored", fault: decoded.fault });
+    if (!decoded.ok) {
+      this.node.feed({ kind: "ignored", fault: decoded.fault });
+      return;
+    }
+    const wasGetting = this.isGetting;
+    this.node.feed({ kind: "message", path, message: decoded.message });
+    if (this.isGetting && !wasGetting) this.#parts.onOffered();
   }
 
   #heardRelay(datagram: Buffer): void {
@@ -148,19 +162,29 @@ export class ClusterEdges implements ClusterPorts {
 
   send(message: Message, copies: number): void {
     this.#paths?.send(message.to, this.#parts.codec.encode(message), copies);
-    if (message.body.kind === "heartbeat") this.#parts.link?.resignation(this.#resignation());
+    if (message.body.kind === "heartbeat") this.#prepareResignation();
   }
 
-  #resignation(): ResignationCopy[] {
-    const { codec, pathConfigs } = this.#parts;
+  #prepareResignation(): void {
+    const { link } = this.#parts;
+    if (link === null) return;
     const kit = resignationKit(this.node.state, this.#parts.clock.now());
-    const [confirmed, unconfirmed] = [resignations(kit, true), resignations(kit, false)];
-    return confirmed.flatMap((message, index) =>
+    if (!isOutdated(this.#kit, kit)) return;
+    this.#kit = kit;
+    link.resignation(this.#copiesOf(kit));
+  }
+
+  #copiesOf(kit: ResignationKit): ResignationCopy[] {
+    const { codec, pathConfigs } = this.#parts;
+    const textsOf = (addressGone: boolean): string[] =>
+      resignations(kit, addressGone).map((message) => codec.encode(message).toString("base64"));
+    const [confirmed, unconfirmed] = [textsOf(true), textsOf(false)];
+    return kit.peers.flatMap(({ node }, index) =>
       pathConfigs.flatMap((path) => {
-        const [own, to, other] = [path[kit.node], path[message.to], unconfirmed[index]];
-        if (own === undefined || to === undefined || other === undefined) return [];
-        const text = (each: Message): string => codec.encode(each).toString("base64");
-        return [{ from: own.address, to, confirmed: text(message), unconfirmed: text(other) }];
+        const [own, to] = [path[kit.node], path[node]];
+        if (own === undefined || to === undefined) return [];
+        const texts = { confirmed: confirmed[index] ?? "", unconfirmed: unconfirmed[index] ?? "" };
+        return [{ from: own.address, to, ...texts }];
       }),
     );
   }

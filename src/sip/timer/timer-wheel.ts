@@ -37,6 +37,9 @@ export class TimerWheel {
   private readonly origin: number;
   private readonly slots: (Timed | null)[] = new Array(SLOTS * LEVELS).fill(null);
   private count = 0;
+  /** Whoever advances the wheel sleeps until this tick; 0: it does not sleep. */
+  private sleepsUntil = 0;
+  private wakeUp = (): void => {};
 
   constructor(now: number, tickMs: number) {
     this.tickMs = tickMs;
@@ -59,6 +62,7 @@ export class TimerWheel {
     }
     const tick = Math.max(this.current + 1, Math.ceil((at - this.origin) / this.tickMs));
     if (entry.tick === tick) return;
+    if (tick < this.sleepsUntil) this.disturb();
     if (entry.tick >= 0) this.unlink(entry);
     else this.count++;
     entry.tick = tick;
@@ -72,8 +76,27 @@ export class TimerWheel {
     this.count--;
   }
 
+  /**
+   * How long nothing is due, so that nobody needs to advance the wheel: up to the next slot with a deadline, or to the turn at which
+   * later ones are spread over the slots. Of a deadline that is set meanwhile for an earlier time `wakeUp` tells, once.
+   * @returns milliseconds from the last tick that was advanced to
+   */
+  sleep(wakeUp: () => void): number {
+    let tick = this.current + 1;
+    while ((tick & MASK) !== 0 && (this.slots[tick & MASK] ?? null) === null) tick++;
+    this.sleepsUntil = tick;
+    this.wakeUp = wakeUp;
+    return (tick - this.current) * this.tickMs;
+  }
+
+  private disturb(): void {
+    this.sleepsUntil = 0;
+    this.wakeUp();
+  }
+
   /** Fires everything due at `now`. A wake may schedule and cancel freely. */
   advance(now: number): void {
+    this.sleepsUntil = 0;
     const target = Math.floor((now - this.origin) / this.tickMs);
     while (this.current < target) {
       if (this.count === 0) {

@@ -17,6 +17,16 @@ describe("a datagram", () => {
     });
   }
 
+  test("that comes again by another path is the same message, and one changed by a byte is none", () => {
+    const datagram = from.encode(message(7));
+    const first = to.decode(datagram);
+    assert.equal(to.decode(Buffer.from(datagram)), first);
+    const forged = Buffer.from(datagram);
+    forged[forged.length - 2] = 65;
+    assert.equal(to.decode(forged).ok, false);
+    assert.deepEqual(to.decode(datagram), first);
+  });
+
   test("signed with the former secret verifies: a secret is changed node by node", () => {
     const old = new HeartbeatCodec({ cluster: "edge", node: "edge-a", secrets: SECRETS.slice(1) });
     assert.equal(to.decode(old.encode(message(1))).ok, true);

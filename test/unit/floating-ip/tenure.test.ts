@@ -8,19 +8,19 @@ const LIFETIME_MS = 1_000;
 describe("a renewal, lifetime 1 s", () => {
   const rows = [
     {
-      name: "199 ms after the last: early",
+      name: "189 ms after the last: early",
       writtenAt: 0,
       confirmedAt: 0,
       waitingSince: null,
-      now: 199,
+      now: 189,
       want: "early",
     },
     {
-      name: "200 ms after: written",
+      name: "190 ms after: written",
       writtenAt: 0,
       confirmedAt: 0,
       waitingSince: null,
-      now: 200,
+      now: 190,
       want: "write",
     },
     {

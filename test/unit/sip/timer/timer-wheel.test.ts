@@ -137,6 +137,37 @@ describe("an entry", () => {
   });
 });
 
+describe("a wheel that nobody advances while nothing is due", () => {
+  const rows = [
+    { name: "until the next deadline", set: [700, 300], sleeps: 300 },
+    { name: "until later deadlines are spread over the slots", set: [5_000], sleeps: 2_560 },
+    { name: "until then without a deadline, too", set: [], sleeps: 2_560 },
+    { name: "not at all where one is due with the next tick", set: [10], sleeps: 10 },
+  ];
+  for (const { name, set, sleeps } of rows) {
+    test(name, () => {
+      const wheel = new TimerWheel(0, 10);
+      for (const at of set) wheel.schedule(new TimerEntry(() => {}), at);
+      assert.equal(
+        wheel.sleep(() => {}),
+        sleeps,
+      );
+    });
+  }
+
+  test("is woken once by a deadline before the end of its sleep, and by no later one", () => {
+    const wheel = new TimerWheel(0, 10);
+    let woken = 0;
+    wheel.schedule(new TimerEntry(() => {}), 500);
+    wheel.sleep(() => woken++);
+    wheel.schedule(new TimerEntry(() => {}), 600);
+    assert.equal(woken, 0);
+    wheel.schedule(new TimerEntry(() => {}), 490);
+    wheel.schedule(new TimerEntry(() => {}), 480);
+    assert.equal(woken, 1);
+  });
+});
+
 /** Counts how often the wheel follows or sets a link: what an operation costs, whatever the machine. */
 let touches = 0;
 class CountedEntry extends TimerEntry {
