@@ -18,8 +18,8 @@ import type {
 import type { StoreClock } from "./store-clock.ts";
 import type { WarmCopy } from "./warm-copy.ts";
 
-/** How long a read waits for a commit: beyond the writer's canary, so that nothing is asked in vain while all is well. */
-export const READ_WAIT_MS = CANARY_MS + 100;
+/** How long a read waits for a commit: beyond the 500 ms of the writer's canary, so that nothing is asked in vain while all is well. */
+export const READ_WAIT_MS = 600;
 /** After a fault, or where the store is empty, it is asked again. */
 export const READ_RETRY_MS = 100;
 /** How often the store's clock and position are asked for while commits come. */

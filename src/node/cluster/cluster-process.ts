@@ -300,7 +300,10 @@ export class ClusterProcess {
 
   #tellJournal(): void {
     const { applied, lagMs, inSync } = this.replica.state;
-    this.edges.node.feed({ kind: "journal", applied, lagMs, inSync });
+    const { node } = this.edges;
+    const known = node.state.own;
+    if (applied === known.applied && lagMs === known.lagMs && inSync === known.inSync) return;
+    node.feed({ kind: "journal", applied, lagMs, inSync });
   }
 
   /** What this node holds is another's, or gone: nothing is read or sent any more, and the guardian clears up. */
