@@ -5,7 +5,6 @@
  */
 import { readBatch } from "./batch.ts";
 import type { Clock } from "./clock.ts";
-import { CANARY_MS } from "./journal-writer.ts";
 import type {
   Described,
   JournalCommit,
