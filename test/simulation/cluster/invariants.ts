@@ -140,8 +140,8 @@ export class Invariants implements Watcher {
     const { byRedis, epoch } = engine.node.state;
     if (byRedis && !this.grantedTo.has(`${engine.boot}/${epoch}`))
       this.break(`${node.name} serves in epoch ${epoch}, which Redis never granted to it`);
-    // It may take up an epoch that is over: it is fenced in a moment.
-    if (epoch !== (world.redis.record?.epoch ?? 0) && this.knowsNothing(node)) return;
+    // It may take up an epoch that is over, or that Redis has given another meanwhile: it is fenced in a moment.
+    if (world.redis.record?.boot !== engine.boot && this.knowsNothing(node)) return;
     const { calls } = engine;
     for (const [call, version] of calls.known) {
       if ((calls.versions.get(call) ?? 0) < version)
