@@ -150,7 +150,8 @@ class Guardian {
     this.#status.now = message.status;
     this.#feed({ kind: "beat", holds: message.holds, ready: message.ready });
     this.#tellStatus();
-    this.#tickAfter(TURN_MS_MAX);
+    // One that was told to stop has a time for it, beats or not.
+    if (this.#state.stopBy === Number.POSITIVE_INFINITY) this.#tickAfter(TURN_MS_MAX);
   }
 
   /** The engine's beats that lie in the pipe are read before the time is looked at: setImmediate comes after them. */

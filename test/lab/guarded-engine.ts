@@ -1,10 +1,10 @@
 // A stand-in for the engine under a guardian: the first one of a lab holds the address, those after it stand by.
-// SIGUSR2: its loop is blocked for good. SIGTERM: gives the address up and ends.
+// SIGUSR2: its loop is blocked for good. SIGTERM: gives the address up and ends, but for one that "hangs": it goes on as if not told.
 import { existsSync, writeFileSync } from "node:fs";
 import { LinuxDriver } from "../../src/floating-ip/linux-driver.ts";
 import { openGuardianLink } from "../../src/guardian/engine-link.ts";
 
-const [address = "", peer = "", own = "", marker = ""] = process.argv.slice(2);
+const [address = "", peer = "", own = "", marker = "", how = ""] = process.argv.slice(2);
 
 function tell(event: string, detail: object = {}): void {
   process.stdout.write(`${JSON.stringify({ event, pid: process.pid, ...detail })}\n`);
@@ -32,6 +32,7 @@ process.on("SIGUSR2", () => {
   for (;;) void 0;
 });
 process.on("SIGTERM", () => {
+  if (how === "hangs") return;
   void giveUp("told to").then(async () => {
     link?.close();
     await driver.close();

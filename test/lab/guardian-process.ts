@@ -3,9 +3,12 @@ import { join } from "node:path";
 import { guardianLog } from "../../src/guardian/guardian-log.ts";
 import { runGuardian } from "../../src/guardian/run-guardian.ts";
 
+/** A stop that takes long is waited for no longer than a test can. */
+const limits = { silentMs: 500, idleSilentMs: 5_000, startMs: 60_000, stopMs: 1_000 };
 const engine = join(import.meta.dirname, "guarded-engine.ts");
 process.exitCode = await runGuardian({
   command: [process.execPath, engine, ...process.argv.slice(2)],
   env: process.env,
   log: guardianLog("edge"),
+  limits,
 });

@@ -39,11 +39,11 @@ interface Guarded {
   readonly engine: number;
 }
 
-async function start(): Promise<Guarded> {
+async function start(...how: string[]): Promise<Guarded> {
   const marker = join(lab.directory, "marker");
   rmSync(marker, { force: true });
   const program = join(import.meta.dirname, "guardian-process.ts");
-  const argv = [process.execPath, program, ADDRESS, peer.ip4, edge.ip4, marker];
+  const argv = [process.execPath, program, ADDRESS, peer.ip4, edge.ip4, marker, ...how];
   const guardian = edge.start("guardian", argv);
   const [, engine] = await guardian.untilOutput(/"event":"active","pid":(\d+)/, 10_000);
   await delay(200);
@@ -186,6 +186,16 @@ describe("the guardian", { skip }, () => {
     await end(guarded);
     assert.equal(hasAddress(), false);
     assert.deepEqual(resignations(), []);
+  });
+
+  test("is told to stop, and its engine hangs but for its beats: killed when its time is over, the address goes", async () => {
+    const { guardian, engine } = await start("hangs");
+    const begun = performance.now();
+    guardian.kill("SIGTERM");
+    await guardian.exited;
+    const took = performance.now() - begun;
+    assert.deepEqual([hasAddress(), running(engine)], [false, false]);
+    assert.ok(took > 900 && took < 3_000, `${took} ms`);
   });
 
   test("an engine that refuses its configuration ends the guardian with its code", async () => {
