@@ -26,7 +26,10 @@ function forget(t: Turn): void {
   s.lease = { ...s.lease, observation: null, renewedAt: Number.NEGATIVE_INFINITY };
 }
 
-/** No right to serve: nothing more is read, written or sent, and the address goes. */
+/**
+ * No right to serve: no message is read or sent any more, and the address goes. Of calls that are kept the journal still writes what was
+ * pending, in the epoch that is over: Redis refuses it as soon as another node has a higher one.
+ */
 export function fence(t: Turn, reason: string, calls: "kept" | "given up" = "given up"): void {
   const { s, out } = t;
   forget(t);

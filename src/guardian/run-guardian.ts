@@ -21,7 +21,7 @@ const TICK_MS = 50;
 /** systemd is told of another status no more often. */
 const STATUS_EVERY_MS = 5_000;
 
-const GUARDIAN_LIMITS: GuardianLimits = {
+export const GUARDIAN_LIMITS: GuardianLimits = {
   ...{ silentMs: 500, idleSilentMs: 5_000 },
   ...{ startMs: 60_000, stopMs: 30_000 },
 };

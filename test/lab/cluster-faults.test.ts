@@ -7,21 +7,20 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Capture } from "./capture.ts";
 import { untilCdrs, wholeCdrs } from "./cdr-lines.ts";
-import { cutOff, deafen, unplug } from "./faults.ts";
-import { Pair, type PairNode, Prober, wallNow } from "./pair.ts";
+import { unplug } from "./faults.ts";
+import { HEARTBEAT_PORT, Pair, type PairNode, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
-import { labObstacle } from "./requirements.ts";
+import { isLong, labObstacle, unlessLong } from "./requirements.ts";
 import { SegmentOwners } from "./segment-owners.ts";
 import type { TcpCallEvent, TcpCallKind, TcpCallLine } from "./tcp-callers.ts";
 import { until } from "./until.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
 const skip = labObstacle(["sipp", "redis-server", "socat"]);
 /** What a takeover may take beside its own time on two cores that much else runs on. */
 const SLACK_MS = 1_500;
 /** A frozen node's address is in its kernel for a second. */
 const FROZEN_WAIT_MS = 1_100;
-const [FORGED, FORGED_PORT] = [100_000, 7_060];
+const FORGED = 100_000;
 /** Longer than the right to serve lasts, and shorter than its guardian waits. */
 const HELD_UP_MS = 380;
 const LONG_STALL_MS = 1_000;
@@ -29,7 +28,6 @@ const [STALLS, STALL_MS, STALL_EVERY_MS] = [4, 300, 1_200] as const;
 /** Calls of a kind over TCP, and how long the callees of two of them ring. */
 const [TCP_CALLS, RINGS_MS] = [10, 6_000];
 const tcpCallers = join(import.meta.dirname, "tcp-callers.ts");
-const onlyLong = { skip: isLong ? false : "TANDEM_LAB_LONG=1" };
 const forger = join(import.meta.dirname, "forged-heartbeats.ts");
 
 let pair: Pair;
@@ -76,7 +74,7 @@ async function ignoredBy(node: PairNode): Promise<number> {
     (sum, count) => sum + count,
     0,
   );
-  const port = `:${FORGED_PORT.toString(16).toUpperCase()} `;
+  const port = `:${HEARTBEAT_PORT.toString(16).toUpperCase()} `;
   const dropped = node.host
     .run(["cat", "/proc/net/udp"])
     .split("\n")
@@ -90,7 +88,7 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     const { active, standby, redisHost } = pair;
     const capture = await Capture.start(standby.host, {
       interface: "eth1",
-      filter: `udp port ${FORGED_PORT}`,
+      filter: `udp port ${HEARTBEAT_PORT}`,
     });
     await delay(600);
     const heard = (await capture.stop()).map(({ payload }) => payload.toString("base64"));
@@ -100,7 +98,7 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     const before = await Promise.all([active, standby].map(ignoredBy));
     const taken = takeovers();
     const at = wallNow();
-    const places = [active, standby].map(({ host }) => `${host.attachment("back").ip4}:${FORGED_PORT}`);
+    const places = [active, standby].map(({ host }) => `${host.attachment("back").ip4}:${HEARTBEAT_PORT}`);
     await redisHost.start("forger", [
       "chrt",
       "--rr",
@@ -283,18 +281,14 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     const calls = await begin();
     const owners = await SegmentOwners.watch(pair.lab.switchHost(), pair.floatingIp);
     const at = wallNow();
-    const heals = [
-      deafen(active.host, "udp", FORGED_PORT),
-      deafen(standby.host, "udp", FORGED_PORT),
-      cutOff(active.host, pair.redisHost.ip4),
-    ];
+    const heal = pair.cutApart(active);
     await standby.untilRole("active");
     await prober.firstAnswerAfter(wallNow());
     await until("the other one to have no address", 2_000, () => (active.hasAddress ? null : true));
     await delay(1_000);
     const took = prober.longestGap(at - 100);
     const { owners: count, overlapMs } = await owners.stop();
-    for (const heal of heals) heal();
+    heal();
     const told = await calls.finish();
     await pair.untilReady(active);
     context.diagnostic(
@@ -305,25 +299,19 @@ describe("a pair of nodes, and faults that come seldom", { skip }, () => {
     assert.ok(took < 1_500 + SLACK_MS, `${took} ms`);
   });
 
-  test(
-    "nodes cut from each other, the standby from Redis too: nothing is switched, one owner",
-    onlyLong,
-    async () => {
-      const { active, standby } = pair;
-      const taken = takeovers();
-      const owners = await SegmentOwners.watch(pair.lab.switchHost(), pair.floatingIp);
-      const heals = [
-        deafen(active.host, "udp", FORGED_PORT),
-        deafen(standby.host, "udp", FORGED_PORT),
-        cutOff(standby.host, pair.redisHost.ip4),
-      ];
-      await delay(2_500);
-      for (const heal of heals) heal();
-      assert.equal((await owners.stop()).owners, 1);
-      assert.deepEqual([active.role, standby.role, takeovers()], ["active", "standby", taken]);
-      await delay(700);
-    },
-  );
+  test("nodes cut from each other, the standby from Redis too: nothing is switched, one owner", {
+    skip: unlessLong,
+  }, async () => {
+    const { active, standby } = pair;
+    const taken = takeovers();
+    const owners = await SegmentOwners.watch(pair.lab.switchHost(), pair.floatingIp);
+    const heal = pair.cutApart(standby);
+    await delay(2_500);
+    heal();
+    assert.equal((await owners.stop()).owners, 1);
+    assert.deepEqual([active.role, standby.role, takeovers()], ["active", "standby", taken]);
+    await delay(700);
+  });
 
   test("every call has exactly one record", async () => {
     const files = [pair.cdrFile("edge-a"), pair.cdrFile("edge-b")];

@@ -4,9 +4,8 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { untilCdrs } from "./cdr-lines.ts";
 import { Pair, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
 const skip = labObstacle(["sipp", "redis-server", "socat"]);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 3);
 /** As in cluster.test.ts: two cores, on which much else runs. */
@@ -86,7 +85,7 @@ async function rounds(family: 4 | 6): Promise<Map<FaultName, number[]>> {
   return took;
 }
 
-describe("IPv6 beside IPv4", { skip: skip === false && !isLong ? "TANDEM_LAB_LONG=1" : skip }, () => {
+describe("IPv6 beside IPv4", { skip: skip || unlessLong }, () => {
   test(`${ROUNDS} rounds: medians within ${100 * SHARE_MORE}% of IPv4's`, async (context: TestContext) => {
     const four = await rounds(4);
     const six = await rounds(6);

@@ -4,13 +4,11 @@ import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../bench/calls/figures.ts";
 import { Pair, Prober, wallNow } from "./pair.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 import { type Sipp, startCaller, startPbx } from "./sipp.ts";
 import { until } from "./until.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
-const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
-const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const skip = labObstacle(["sipp", "redis-server", "socat"]) || unlessLong;
 const MANY = Number(process.env["CALLS"] ?? 100_000);
 const KILLS = Number(process.env["KILLS"] ?? 5);
 const FEW = 2_000;

@@ -5,19 +5,16 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../fuzz/random.ts";
 import { untilCdrs } from "./cdr-lines.ts";
-import { cutOff, deafen, type Heal, unplug } from "./faults.ts";
+import { together, unplug } from "./faults.ts";
 import { Pair, type PairNode, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
-const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
-const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const skip = labObstacle(["sipp", "redis-server", "socat"]) || unlessLong;
 const FAULTS = Number(process.env["FAULTS"] ?? 50);
 const SEED = Number(process.env["SEED"] ?? 1);
 /** As in cluster.test.ts: two cores, on which much else runs. */
 const SLACK_MS = 1_500;
-const HEARTBEATS = 7_060;
 
 type Undo = () => void | Promise<void>;
 
@@ -50,7 +47,7 @@ const KINDS: readonly Fault[] = [
   {
     name: "all links down",
     boundMs: 800,
-    make: (_, { host }) => all(unplug(host, "front"), unplug(host, "back")),
+    make: (_, { host }) => together(unplug(host, "front"), unplug(host, "back")),
   },
   { name: "SIP link down", boundMs: 800, make: (_, { host }) => unplug(host, "front") },
   {
@@ -84,18 +81,12 @@ const KINDS: readonly Fault[] = [
   {
     name: "nodes cut from each other, the active from Redis",
     boundMs: 1_500,
-    make: ({ redisHost }, active, standby) =>
-      all(
-        deafen(active.host, "udp", HEARTBEATS),
-        deafen(standby.host, "udp", HEARTBEATS),
-        cutOff(active.host, redisHost.ip4),
-      ),
+    make: (pair, active) => pair.cutApart(active),
   },
   {
     name: "heartbeats cut",
     boundMs: null,
-    make: (_, active, standby) =>
-      all(deafen(active.host, "udp", HEARTBEATS), deafen(standby.host, "udp", HEARTBEATS)),
+    make: (pair) => pair.cutHeartbeats(),
   },
   {
     name: "Redis stalled for 300 ms",
@@ -125,12 +116,6 @@ const KINDS: readonly Fault[] = [
     },
   },
 ];
-
-function all(...heals: readonly Heal[]): Heal {
-  return () => {
-    for (const heal of heals) heal();
-  };
-}
 
 describe(`faults at random, seed ${SEED}`, { skip }, () => {
   let pair: Pair;

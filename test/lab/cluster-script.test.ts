@@ -8,12 +8,10 @@ import { ScriptFolder } from "../integration/floating-ip/script.ts";
 import { untilCdrs } from "./cdr-lines.ts";
 import { FLOATING_IP, type NodeName, Pair, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 import { until } from "./until.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
-const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
-const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const skip = labObstacle(["sipp", "redis-server", "socat"]) || unlessLong;
 const SCRIPT = join(import.meta.dirname, "../../config/floating-ip/hetzner.sh");
 /** What a cloud takes for a move is added to a takeover: the stub's own time, and two cores on which much else runs. */
 const SLACK_MS = 2_500;

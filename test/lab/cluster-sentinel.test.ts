@@ -7,12 +7,10 @@ import { untilCdrs } from "./cdr-lines.ts";
 import { Pair, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
 import type { Program } from "./program.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 import { until } from "./until.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
-const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
-const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const skip = labObstacle(["sipp", "redis-server", "socat"]) || unlessLong;
 const MASTER = "edge";
 const REPLICA = 6_380;
 const SENTINELS = [26_379, 26_380, 26_381];

@@ -5,12 +5,10 @@ import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { untilCdrs } from "./cdr-lines.ts";
 import { Pair, wallNow } from "./pair.ts";
-import { labObstacle } from "./requirements.ts";
+import { labObstacle, unlessLong } from "./requirements.ts";
 import { startCaller, startPbx } from "./sipp.ts";
 
-const isLong = process.env["TANDEM_LAB_LONG"] === "1";
-const obstacle = labObstacle(["sipp", "redis-server", "socat"]);
-const skip = obstacle === false && !isLong ? "TANDEM_LAB_LONG=1" : obstacle;
+const skip = labObstacle(["sipp", "redis-server", "socat"]) || unlessLong;
 const MINUTES = Number(process.env["MINUTES"] ?? 60);
 const EVERY_MS = 1_000 * Number(process.env["EVERY"] ?? 60);
 const [RATE, STALL_MS, NUMBER] = [500, 300, "1007"] as const;

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { untilCdrs } from "./cdr-lines.ts";
-import { unplug } from "./faults.ts";
-import { Pair, type PairNode, Prober, wallNow } from "./pair.ts";
+import { deafen, together, unplug } from "./faults.ts";
+import { HEARTBEAT_PORT, Pair, type PairNode, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
 import { labObstacle } from "./requirements.ts";
 import { until } from "./until.ts";
@@ -60,12 +60,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "every link of the active is down",
     boundMs: 800,
-    make: ({ host }) => {
-      const heal = [unplug(host, "front"), unplug(host, "back")];
-      return () => {
-        for (const each of heal) each();
-      };
-    },
+    make: ({ host }) => together(unplug(host, "front"), unplug(host, "back")),
   },
   {
     name: "its SIP link is down, heartbeat and Redis are not",
@@ -145,16 +140,13 @@ describe("a pair of nodes", { skip }, () => {
 
   test("the heartbeat paths are cut, Redis is not: nothing is switched, and the standby says so", async () => {
     const { active, standby } = pair;
-    // The heartbeats alone: their port is closed on the way in.
-    const rule =
-      "table inet lab_heartbeat {\n chain faults {\n type filter hook input priority 0\n udp dport 7060 drop\n }\n}\n";
-    standby.host.run(["nft", "-f", "-"], rule);
+    const heal = deafen(standby.host, "udp", HEARTBEAT_PORT);
     await until("the standby to complain", 5_000, () =>
       standby.logs().some(({ row }) => row === "lost, renewed, active answers") ? true : null,
     );
     await delay(1_500);
     assert.deepEqual([active.role, standby.role], ["active", "standby"]);
-    standby.host.run(["nft", "delete", "table", "inet", "lab_heartbeat"]);
+    heal();
     await delay(500);
   });
 

@@ -11,12 +11,11 @@ import { DnsServer } from "./dns-server.ts";
 import { Edge } from "./edge.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
-import { labObstacle } from "./requirements.ts";
+import { isLong, labObstacle } from "./requirements.ts";
 import { CallBook, type TracedCall } from "./sip-trace.ts";
 import { type Sipp, startCaller, startPbx } from "./sipp.ts";
 import { nameRows, targetRows, untilTarget } from "./target-rows.ts";
 
-const LONG = process.env["TANDEM_LAB_LONG"] === "1";
 const ROOT = join(import.meta.dirname, "../..");
 const TTL_S = 5;
 /** Of the groups' own probes: 1.05 s, twice 0.5 s, and 0.5 s. */
@@ -130,8 +129,8 @@ log: { level: info }
     }
   });
 
-  const sharesOf = LONG ? 10_000 : 1_000;
-  const within = LONG ? 0.02 : 0.06; // four standard deviations of 1,000 draws
+  const sharesOf = isLong ? 10_000 : 1_000;
+  const within = isLong ? 0.02 : 0.06; // four standard deviations of 1,000 draws
   test(`SRV weights 70, 20, 10: shares of ${sharesOf} calls within ${100 * within} points`, async (t) => {
     const loaded = await load({ number: "2000", calls: sharesOf, rate: 200 });
     answeredAll(loaded, sharesOf);
@@ -236,9 +235,9 @@ log: { level: info }
     assert.ok(loaded.calls.some((call) => tries(call)[0] === two.ip4));
   });
 
-  const deadForS = LONG ? 300 : 12;
+  const deadForS = isLong ? 300 : 12;
   test(`the DNS server is dead for ${deadForS} s, the TTL is ${TTL_S} s: no call is lost, and that it is stale is shown`, async (t) => {
-    const rate = LONG ? 20 : 50;
+    const rate = isLong ? 20 : 50;
     let shown = "";
     const loaded = await load({
       number: "1000",

@@ -7,6 +7,13 @@ import type { Host } from "./host.ts";
 /** Takes the fault away. Call it once. */
 export type Heal = () => void;
 
+/** Several faults, healed at once. */
+export function together(...heals: readonly Heal[]): Heal {
+  return () => {
+    for (const heal of heals) heal();
+  };
+}
+
 /** Puts rules into a table of their own, so that several faults of one host do not get into each other's way. */
 function filter(host: Host, hook: "input" | "output", rules: readonly string[]): Heal {
   const table = `inet lab_${randomBytes(4).toString("hex")}`;
@@ -50,11 +57,8 @@ export function unplug(host: Host, network?: string): Heal {
 /** The host and an address hear nothing of each other, and are not told so. */
 export function cutOff(host: Host, address: string): Heal {
   const family = address.includes(":") ? "ip6" : "ip";
-  const heals = [
+  return together(
     filter(host, "input", [`${family} saddr ${address} drop`]),
     filter(host, "output", [`${family} daddr ${address} drop`]),
-  ];
-  return () => {
-    for (const heal of heals) heal();
-  };
+  );
 }

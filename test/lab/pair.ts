@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { askNode } from "../../src/admin/control-client.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/admin/handlers.ts";
+import { cutOff, deafen, type Heal, together } from "./faults.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
 import { giveOwnMachine, PEER_MACHINE } from "./own-machine.ts";
@@ -15,6 +16,7 @@ const main = join(import.meta.dirname, "../../src/main.ts");
 const prober = join(import.meta.dirname, "call-prober.ts");
 /** Host part 200 of the first network: no host of a test has it. */
 export const FLOATING_IP = "10.77.0.200";
+export const HEARTBEAT_PORT = 7_060;
 const FLOATING_IP6 = "fd77:1::c8";
 const ROLE_TIMEOUT_MS = 20_000;
 const START_TRIES_MAX = 3;
@@ -345,6 +347,16 @@ export class Pair implements Disposable {
     await delay(300);
   }
 
+  /** No heartbeat arrives at either node. */
+  cutHeartbeats(): Heal {
+    return together(...[this.a, this.b].map(({ host }) => deafen(host, "udp", HEARTBEAT_PORT)));
+  }
+
+  /** The nodes hear nothing of each other, and this one nothing of Redis. */
+  cutApart({ host }: PairNode): Heal {
+    return together(this.cutHeartbeats(), cutOff(host, this.redisHost.ip4));
+  }
+
   close(): void {
     this.lab.close();
   }
@@ -367,8 +379,8 @@ cluster:
   secret: [a-secret-of-the-lab-pair]
   floatingIp: { ${this.#options.driver ?? placed} }
   paths:
-    - { edge-a: "${a.attachment("back").ip4}:7060", edge-b: "${b.attachment("back").ip4}:7060" }
-    - { edge-a: "${sip(a)}:7060", edge-b: "${sip(b)}:7060" }
+    - { edge-a: "${a.attachment("back").ip4}:${HEARTBEAT_PORT}", edge-b: "${b.attachment("back").ip4}:${HEARTBEAT_PORT}" }
+    - { edge-a: "${sip(a)}:${HEARTBEAT_PORT}", edge-b: "${sip(b)}:${HEARTBEAT_PORT}" }
   priority: { edge-a: 10, edge-b: 20 }
   witnesses: ["${this.addressOf(pbx)}"]
   bootWait: 1s

@@ -10,11 +10,10 @@ import { losePackets } from "./faults.ts";
 import type { Host } from "./host.ts";
 import { Lab } from "./lab.ts";
 import { ALIVE, OptionsResponder, SILENT } from "./options-responder.ts";
-import { labObstacle } from "./requirements.ts";
+import { isLong, labObstacle } from "./requirements.ts";
 import { targetRows, untilTarget } from "./target-rows.ts";
 import { until } from "./until.ts";
 
-const LONG = process.env["TANDEM_LAB_LONG"] === "1";
 const FIRST_PORT = 20_000;
 const DEFAULT_DETECTION_MS = 13_500;
 const HERTZ = 100; // USER_HZ of Linux on every machine that Node runs on
@@ -162,7 +161,7 @@ describe("probes", { skip: labObstacle(), concurrency: true }, () => {
     assert.ok(Math.max(...tookMs) <= DEFAULT_DETECTION_MS + SLACK_MS, `the last after ${tookMs.at(-1)} ms`);
   });
 
-  const lossyS = LONG ? 600 : 40;
+  const lossyS = isLong ? 600 : 40;
   test(`20 targets, 5% loss each way, a round trip of 200 ms, ${lossyS} s: none goes down by the defaults`, async (t) => {
     using lab = new Lab();
     const [edge, far] = [lab.host("edge-a", { number: 2 }), lab.host("far", { number: 11 })];
@@ -194,13 +193,13 @@ describe("probes", { skip: labObstacle(), concurrency: true }, () => {
     // A node runs for days: with a probe a second of each its code is compiled as it is after an hour by the defaults.
     const node = await Edge.start(edge, configOf(edge, places, ", probe: { interval: 1s }"));
     const twin = await Edge.start(idle, configOf(idle, places.slice(0, 1)));
-    await delay(LONG ? 20_000 : 12_000);
+    await delay(isLong ? 20_000 : 12_000);
     const file = join(edge.directory, `${edge.name}.yaml`);
     writeFileSync(file, readFileSync(file, "utf8").replaceAll(", probe: { interval: 1s }", ""));
     node.program.kill("SIGHUP");
     await until("the reload", 10_000, () => node.logs().find(({ msg }) => msg === "reloaded") ?? null);
     await delay(12_000); // each has been planned anew
-    const forS = LONG ? 120 : 20;
+    const forS = isLong ? 120 : 20;
     const before = [node, twin].map(({ program }) => processorS(program.pid));
     await delay(forS * 1_000);
     const [whole = 0, alone = 0] = [node, twin].map(
@@ -216,7 +215,7 @@ describe("probes", { skip: labObstacle(), concurrency: true }, () => {
       [],
     );
     // Twenty seconds beside what the test machine does otherwise say less than the two minutes of the long run.
-    assert.ok(share < (LONG ? 0.02 : 0.03), percent(share));
+    assert.ok(share < (isLong ? 0.02 : 0.03), percent(share));
   });
 });
 

@@ -7,6 +7,11 @@ import { join } from "node:path";
 const BASE_PROGRAMS = ["ip", "nft", "tcpdump", "setpriv"];
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+/** What is short in `npm test` has its whole length. */
+export const isLong = process.env["TANDEM_LAB_LONG"] === "1";
+/** `skip` of a test that only a long run has. */
+export const unlessLong = isLong ? false : "TANDEM_LAB_LONG=1";
+
 function isInstalled(program: string): boolean {
   const folders = [...(process.env["PATH"] ?? "").split(":"), ...SYSTEM_PATH].filter(
     (folder) => folder !== "",

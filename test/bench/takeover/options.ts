@@ -23,7 +23,7 @@ const DEFAULT_SIZE: LoadSize = { rate: 200, talking: 2_000, ringing: 200 };
 
 export const USAGE = `usage: npm run bench:takeover -- [--rounds N] [--pairs NAMES] [--faults NAMES] [--rate N] [--talking N] [--ringing N] [--keep DIRECTORY]
 
-  --rounds N       of each fault and pair, a quarter of a minute each; default ${ROUNDS}
+  --rounds N       of each fault and pair, some 22 seconds each; default ${ROUNDS}
   --pairs NAMES    of ${Object.keys(PAIR_TITLES).join(", ")}; default all
   --faults NAMES   of ${Object.keys(FAULT_TITLES).join(", ")}; default ${DEFAULT_FAULTS.join(",")}
   --rate N         new calls a second while the fault comes; default ${DEFAULT_SIZE.rate}

@@ -1,13 +1,10 @@
 // Two of Tandem with their guardians and a Redis, as the lab builds them.
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { askNode } from "../../../src/admin/control-client.ts";
 import { wholeCdrs } from "../../lab/cdr-lines.ts";
-import { cutOff, deafen, unplug } from "../../lab/faults.ts";
+import { unplug } from "../../lab/faults.ts";
 import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
 import { CALLEES, countEach, type FaultKind, type StartPair } from "./pair-under-test.ts";
 
-const HEARTBEAT_PORT = 7_060;
 const GROUPS = "\ngroups:\n";
 
 /** Calls to each number go to the callee that does what is measured. */
@@ -30,8 +27,9 @@ function routeToCallees({ file }: PairNode, { caller, pbx }: Pair): void {
 }
 
 /** The faults of the pair's first node. */
-function striker({ a, b, redisHost }: Pair): (kind: FaultKind) => Promise<number> {
-  const { name, host, guardian, engine } = a;
+function striker(pair: Pair): (kind: FaultKind) => Promise<number> {
+  const { a } = pair;
+  const { host, guardian, engine } = a;
   const both = (signal: NodeJS.Signals): void => {
     guardian?.kill(signal);
     process.kill(engine, signal);
@@ -61,13 +59,11 @@ function striker({ a, b, redisHost }: Pair): (kind: FaultKind) => Promise<number
         at = wallNow();
         break;
       case "cut":
-        for (const each of [host, b.host]) deafen(each, "udp", HEARTBEAT_PORT);
-        cutOff(host, redisHost.ip4);
+        pair.cutApart(a);
         at = wallNow();
         break;
       case "switchover": {
-        const socket = join(host.directory, `${name}.sock`);
-        const answer = await askNode(socket, { command: "switchover" });
+        const answer = await pair.ask(a, { command: "switchover" });
         if (!answer.ok) throw new Error(`switchover: ${answer.error}`);
         break;
       }

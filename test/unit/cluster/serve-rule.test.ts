@@ -46,6 +46,12 @@ interface Case {
 
 const noRenewal = { renewedAt: NEVER, redis: "lost" } as const;
 const without = { ...silent, redis: "lost" } as const;
+/** Its witness answered after the jump, and nothing since has shown that nobody else serves. */
+const jumpedAlone = {
+  ...noRenewal,
+  ...{ standbys: [without], witnessAt: 10_250, aloneAt: 10_250 },
+  ...{ exchangesFrom: 10_200, soleAt: 10_199 },
+} as const;
 
 const rows: readonly Case[] = [
   {
@@ -182,40 +188,18 @@ const rows: readonly Case[] = [
   },
   {
     name: "alone, the clocks jumped: its witness answers, but the peer may have taken over meanwhile: waits for a look",
-    seen: {
-      ...noRenewal,
-      standbys: [without],
-      witnessAt: 10_250,
-      aloneAt: 10_250,
-      exchangesFrom: 10_200,
-      soleAt: 10_199,
-    },
+    seen: jumpedAlone,
     action: "pause",
     until: 10_549,
   },
   {
     name: "the same, past what its last exchange before the jump can have given: fenced",
-    seen: {
-      ...noRenewal,
-      now: 10_549,
-      standbys: [without],
-      witnessAt: 10_500,
-      aloneAt: 10_500,
-      exchangesFrom: 10_200,
-      soleAt: 10_199,
-    },
+    seen: { ...jumpedAlone, now: 10_549, witnessAt: 10_500, aloneAt: 10_500 },
     action: "fence",
   },
   {
     name: "the same, no other owner was found since the jump: serves by its witness",
-    seen: {
-      ...noRenewal,
-      standbys: [without],
-      witnessAt: 10_250,
-      aloneAt: 10_250,
-      exchangesFrom: 10_200,
-      soleAt: 10_200,
-    },
+    seen: { ...jumpedAlone, soleAt: 10_200 },
     action: "serve",
     until: 10_600,
   },
