@@ -1,6 +1,7 @@
 // What `npm run check` and `npm test` run, and how their outcome is told.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { prepareLab } from "./debian.mjs";
 import { run, stopping } from "./processes.mjs";
 import { say, showing } from "./progress.mjs";
@@ -14,7 +15,8 @@ const COVERAGE = [
   "--test-coverage-include=src/proxy/**",
   `--test-coverage-lines=${COVERAGE_LINES_MIN}`,
 ];
-const QUICK = ["--test-timeout=120000"];
+const FIXED_SEED = `--import=${pathToFileURL(join(ROOT, "test/support/fixed-seed.ts"))}`;
+const QUICK = ["--test-timeout=120000", FIXED_SEED];
 const SIMULATION = ["--test-timeout=1800000"];
 const SERIAL = ["--test-timeout=300000", "--test-concurrency=1"];
 

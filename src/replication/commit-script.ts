@@ -4,7 +4,8 @@
  *
  * KEYS meta, records, journal, fence
  * ARGV 1 format, 2 identities of the cluster (the first is written), 3 node, 4 boot id, 5 epoch, 6 generation ("" begins one),
- *      7 commit, or the generation that the new one follows, 8 oldest commit to keep, 9 flags, waiting time and number of records, 10 batch
+ *      7 commit, or the generation that the new one follows, 8 oldest commit to keep, 9 flags, waiting time and number of records, 10 batch,
+ *      11 "1": a commit of this epoch was taken before
  */
 export const COMMIT_SCRIPT = `
 local meta, records, journal, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -30,6 +31,7 @@ if ruling > epoch or (ruling == epoch and f[1] and (f[2] ~= ARGV[3] or f[3] ~= A
 end
 if not begins then
   if not m[1] then return { 'empty' } end
+  if ARGV[11] == '1' and ruling < epoch then return { 'set-back', m[3], m[4] } end
   if m[3] ~= ARGV[6] or m[4] ~= ARGV[7] then return { 'elsewhere', m[3], m[4] } end
 end
 local time = redis.call('TIME')

@@ -62,6 +62,8 @@ export class JournalWriter implements Journal, StoreWatcher {
   private readonly history = new CommitHistory();
   private role: "quiet" | "serving" | "fenced" = "quiet";
   private epoch = 0;
+  /** The highest epoch under which the store has taken a commit of this service. */
+  private committedEpoch = 0;
   private position: Position | null = null;
   private laterThan = 0;
   /** An earlier commit was sent and not answered. */
@@ -115,6 +117,7 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.isGranted = granted;
     this.role = "serving";
     this.epoch = epoch;
+    this.committedEpoch = 0;
     this.position = position;
     this.laterThan = position?.generation ?? 0;
     this.uncertain = false;
@@ -274,6 +277,7 @@ export class JournalWriter implements Journal, StoreWatcher {
       after: position,
       laterThan,
       epoch,
+      epochKnown: this.committedEpoch === epoch,
       complete: !this.isResending || (this.queue.isEmpty && !this.isAdopting),
       waitedMs: Math.max(0, Math.round(now - Math.min(now, this.changedAt))),
       records: this.isWhole ? this.queue.liveCount : null,
@@ -315,6 +319,12 @@ export class JournalWriter implements Journal, StoreWatcher {
         this.onElsewhere(outcome.position);
         this.wakeBy(this.ports.clock.now());
         break;
+      case "set-back":
+        this.queue.failed();
+        this.laterThan = Math.max(this.laterThan, outcome.position.generation);
+        this.resend("the store was set back to an older epoch");
+        this.wakeBy(this.ports.clock.now());
+        break;
       case "fault":
         this.onFault(outcome);
         break;
@@ -327,6 +337,7 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.history.add({ commit: position.commit, bytes: this.batch.size, at: this.sentAt });
     this.position = position;
     this.laterThan = position.generation;
+    this.committedEpoch = this.request?.epoch ?? 0;
     this.uncertain = false;
     this.counts.commits++;
     this.counts.records += this.batch.count;

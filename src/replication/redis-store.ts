@@ -85,6 +85,7 @@ export class RedisStore implements CommitStore, ReadStore {
       String(request.oldest),
       `${flagsOf(request)} ${request.waitedMs} ${request.records ?? "-"}`,
       request.batch,
+      request.epochKnown ? "1" : "0",
     ];
     try {
       return readOutcome(await this.connection.call(["EVALSHA", COMMIT_SHA, ...args]));
@@ -135,6 +136,8 @@ function readOutcome(reply: RedisReply): CommitOutcome {
       return { kind: "elsewhere", position: null };
     case "elsewhere":
       return { kind: "elsewhere", position: positionOf(first, second) };
+    case "set-back":
+      return { kind: "set-back", position: positionOf(first, second) };
     default: {
       const { code, message } = REFUSALS[kind] ?? {
         code: "REDIS_REFUSED",

@@ -40,6 +40,8 @@ export interface CommitRequest {
   /** Where `after` is null: the new generation is later than this one. */
   readonly laterThan: number;
   readonly epoch: number;
+  /** The store has taken a commit of this epoch already: where its fence is below, it was set back to an older state. */
+  readonly epochKnown: boolean;
   /** After this commit every live record is in the store. */
   readonly complete: boolean;
   /** How long the oldest change in it waited, in milliseconds. */
@@ -58,6 +60,11 @@ export type CommitOutcome =
   | { readonly kind: "fenced"; readonly epoch: number; readonly node: string }
   /** The store stands elsewhere; null: it is empty. Nothing was written. */
   | { readonly kind: "elsewhere"; readonly position: Position | null }
+  /**
+   * The fence is below an epoch that the store knew: it was set back. Where it stands says nothing, as a former holder may have
+   * gone on from there and come to the same number. Nothing was written.
+   */
+  | { readonly kind: "set-back"; readonly position: Position }
   | StoreFault;
 
 export interface StoreWatcher {

@@ -57,7 +57,7 @@ async function commits(store: RedisStore, size: number): Promise<void> {
     }
     const after = position;
     const outcome = await new Promise<CommitOutcome>((resolve) => {
-      const rest = { laterThan: 0, epoch: 1, complete: true, waitedMs: 0, records: null };
+      const rest = { laterThan: 0, epoch: 1, epochKnown: true, complete: true, waitedMs: 0, records: null };
       const oldest = Math.max(1, (after?.commit ?? 0) - 1_000);
       store.commit({ after, ...rest, oldest, batch: batch.written() }, resolve);
     });

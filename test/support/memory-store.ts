@@ -88,6 +88,9 @@ export class MemoryStore {
       return { kind: "fenced", ...data.fence };
     }
     const { after } = request;
+    if (after !== null && data.position !== null && request.epochKnown && data.fence.epoch < request.epoch) {
+      return { kind: "set-back", position: data.position };
+    }
     if (
       after !== null &&
       (after.generation !== data.position?.generation || after.commit !== data.position.commit)
@@ -95,17 +98,18 @@ export class MemoryStore {
       return { kind: "elsewhere", position: data.position };
     }
     data.fence = { epoch: request.epoch, node };
+    const at = this.wallOffset + this.clock.now();
     if (after === null) {
       data.records.clear();
       data.journal = [];
+      // By the store's clock, as the script does it: a store that is set back uses no generation again.
       data.position = {
-        generation: Math.max(data.position?.generation ?? 0, request.laterThan) + 1,
+        generation: Math.max((data.position?.generation ?? 0) + 1, request.laterThan + 1, at),
         commit: 0,
       };
     }
-    const { generation, commit } = data.position ?? { generation: 1, commit: 0 };
+    const { generation, commit } = data.position ?? { generation: at, commit: 0 };
     const position = { generation, commit: commit + 1 };
-    const at = this.wallOffset + this.clock.now();
     const batch = Buffer.from(request.batch);
     this.sizes.push(batch.length);
     readBatch(batch, (key, text) => {

@@ -108,6 +108,20 @@ describe("keys that are not this cluster's", { skip: redisObstacle }, () => {
     assert.equal(await contents(redis), before);
   });
 
+  test("a fence set back below an epoch that it had: all live records are sent again, whatever position stands there", async () => {
+    await using redis = await RedisServer.start();
+    using active = new ActiveNode(settingsFor(redis.port), { node: "edge-a", epoch: 2 });
+    active.set("call 1", "1;talks");
+    await active.committed();
+    await redis.ask(["HSET", fence, "epoch", "1", "node", "edge-b", "boot", "b"]);
+    await redis.ask(["HDEL", records, "call 1"]);
+    active.set("call 2", "1;talks");
+    await active.committed();
+    await soon("both records", async () => Number(await redis.ask(["HLEN", records])) === 2);
+    assert.equal(active.writer.counts.resends, 2); // the first one was its start
+    assert.equal(await redis.ask(["HGET", fence, "epoch"]), "2");
+  });
+
   test("a wrong password: told, and right as soon as it is", async () => {
     await using redis = await RedisServer.start();
     await redis.ask(["CONFIG", "SET", "requirepass", "right"]);
