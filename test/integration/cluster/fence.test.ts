@@ -39,7 +39,16 @@ class Writer {
 
   /** A commit that begins a generation: it is refused by the fence alone. */
   commit(epoch: number): Promise<CommitOutcome> {
-    const request = { after: null, laterThan: 0, epoch, epochKnown: false, complete: true, waitedMs: 0, records: 0, oldest: 1 };
+    const request = {
+      after: null,
+      laterThan: 0,
+      epoch,
+      epochKnown: false,
+      complete: true,
+      waitedMs: 0,
+      records: 0,
+      oldest: 1,
+    };
     return new Promise((resolve) => this.store.commit({ ...request, batch: Buffer.alloc(0) }, resolve));
   }
 

@@ -117,8 +117,9 @@ describe("keys that are not this cluster's", { skip: redisObstacle }, () => {
     await redis.ask(["HDEL", records, "call 1"]);
     active.set("call 2", "1;talks");
     await active.committed();
-    await soon("both records", async () => Number(await redis.ask(["HLEN", records])) === 2);
-    assert.equal(active.writer.counts.resends, 2); // the first one was its start
+    await soon("all to be sent again", () => active.writer.counts.resends === 2); // the first one was its start
+    await active.committed();
+    assert.equal(await redis.ask(["HLEN", records]), 2);
     assert.equal(await redis.ask(["HGET", fence, "epoch"]), "2");
   });
 
