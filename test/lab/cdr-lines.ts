@@ -1,5 +1,6 @@
 // The CDR file of a node of the lab.
-import { existsSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { until } from "./until.ts";
 
 export interface CdrRecord {
@@ -43,6 +44,20 @@ function linesOf(files: readonly string[]): { cdrs: CdrRecord[]; rests: (string 
   const texts = files.filter(existsSync).map((file) => readFileSync(file, "utf8").split("\n"));
   const rests = texts.map((lines) => lines.pop());
   return { cdrs: texts.flatMap((lines) => lines.map((line) => JSON.parse(line) as CdrRecord)), rests };
+}
+
+/** How many calls the files tell of, and in how many records; for files that are too large to be read at once. */
+export async function countCdrs(...files: string[]): Promise<{ calls: number; records: number }> {
+  const calls = new Set<string>();
+  const records = new Set<string>();
+  for (const file of files.filter(existsSync)) {
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      const { id, callId } = JSON.parse(line) as CdrRecord;
+      calls.add(callId);
+      records.add(id);
+    }
+  }
+  return { calls: calls.size, records: records.size };
 }
 
 /** The CDRs of the calls to one number, as soon as there are so many or more. Lines with the same id are one (docs/cdr.md). */

@@ -18,6 +18,7 @@ export type FaultKind = keyof typeof FAULT_TITLES;
 export const PAIR_TITLES = {
   kamailio: "Kamailio + keepalived",
   tandem: "Tandem",
+  "tandem-confirm": "Tandem, redis.confirm: invite",
 } as const;
 
 export type PairName = keyof typeof PAIR_TITLES;

@@ -12,7 +12,11 @@ export const TAKEOVER_MARKS: Marks = {
   end: "<!-- takeover:end -->",
 };
 
-const COLORS: Readonly<Record<PairName, string>> = { tandem: "#0b6e99", kamailio: "#c2702d" };
+const COLORS: Readonly<Record<PairName, string>> = {
+  tandem: "#0b6e99",
+  "tandem-confirm": "#5b8c3a",
+  kamailio: "#c2702d",
+};
 
 /** What is told of one pair under one fault. */
 export interface TakeoverSummary {

@@ -8,7 +8,7 @@ import { firstAnswerMs, longestGapMs } from "./first-answer.ts";
 import { startKamailioPair } from "./kamailio-pair.ts";
 import { FaultLoad, type LoadSize, type Outcome, type Share } from "./load.ts";
 import type { FaultKind, PairName, StartPair } from "./pair-under-test.ts";
-import { startTandemPair } from "./tandem-pair.ts";
+import { startTandem } from "./tandem-pair.ts";
 
 export interface Round {
   pair: PairName;
@@ -24,7 +24,8 @@ export interface Round {
 
 const START: Readonly<Record<PairName, StartPair>> = {
   kamailio: startKamailioPair,
-  tandem: startTandemPair,
+  tandem: startTandem({ confirm: "off" }),
+  "tandem-confirm": startTandem({ confirm: "invite" }),
 };
 
 /** A round that says nothing of the pair, as it did not serve by its first node when the fault came. */

@@ -6,6 +6,7 @@ import { thisMachine, versionOf } from "../calls/machine.ts";
 import { parseTakeoverOptions, type TakeoverOptions, USAGE } from "./options.ts";
 import { FAULT_TITLES, PAIR_TITLES } from "./pair-under-test.ts";
 import { TAKEOVER_MARKS, takeoverChart, takeoverMarkdown } from "./report.ts";
+import { keepRound, keptRounds } from "./results.ts";
 import { playRound, type Round } from "./round.ts";
 
 const TRIES_MAX = 3;
@@ -36,14 +37,16 @@ async function playSound(
   }
 }
 
-async function measure({ rounds, pairs, faults, size, keep, whole }: TakeoverOptions): Promise<void> {
-  const played: Round[] = [];
+async function measure(options: TakeoverOptions): Promise<void> {
+  const { rounds, pairs, faults, size, keep, results, written } = options;
+  const played = results === null ? [] : keptRounds(results, size);
   let spoilt = 0;
   for (let round = 1; round <= rounds; round++) {
     for (const fault of faults) {
       for (const pair of pairs) {
         const result = await playSound({ pair, fault }, { size, keep });
         played.push(result.round);
+        if (results !== null) keepRound(results, result.round, size);
         spoilt += result.spoilt;
         say(describe(result.round));
       }
@@ -52,7 +55,7 @@ async function measure({ rounds, pairs, faults, size, keep, whole }: TakeoverOpt
   const machine = { ...thisMachine(), keepalived: versionOf("keepalived") };
   const generated = takeoverMarkdown(played, { size, machine, spoilt });
   say(`\n${generated}`);
-  if (!whole) return;
+  if (!written) return;
   const file = join(DOCS, "takeover-figures.md");
   if (!existsSync(file)) throw new Error("docs/takeover-figures.md is missing");
   writeFileSync(file, withGenerated(readFileSync(file, "utf8"), generated, TAKEOVER_MARKS));

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { wholeCdrs } from "../../lab/cdr-lines.ts";
 import { unplug } from "../../lab/faults.ts";
 import { Pair, type PairNode, wallNow } from "../../lab/pair.ts";
-import { CALLEES, countEach, type FaultKind, type StartPair } from "./pair-under-test.ts";
+import { CALLEES, countEach, type FaultKind, type PairUnderTest, type StartPair } from "./pair-under-test.ts";
 
 const GROUPS = "\ngroups:\n";
 
@@ -72,8 +72,14 @@ function striker(pair: Pair): (kind: FaultKind) => Promise<number> {
   };
 }
 
-export const startTandemPair: StartPair = async (prepare) => {
-  const pair = new Pair();
+/** @param confirm as in `redis.confirm`: what waits for its commit */
+export function startTandem({ confirm }: { confirm: "off" | "invite" }): StartPair {
+  return (prepare) => startPair(confirm, prepare);
+}
+
+async function startPair(confirm: string, prepare: Parameters<StartPair>[0]): Promise<PairUnderTest> {
+  const redis = (host: string): string => `url: "redis://${host}:6379", confirm: "${confirm}"`;
+  const pair = new Pair("", { redis });
   try {
     for (const node of [pair.a, pair.b]) routeToCallees(node, pair);
     await prepare(pair);
@@ -101,4 +107,4 @@ export const startTandemPair: StartPair = async (prepare) => {
     pair.close();
     throw error;
   }
-};
+}

@@ -1,6 +1,8 @@
 // What `npm run bench:takeover` makes of its rounds: times, shares, tables, the chart; and its command line.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { withGenerated } from "../../bench/calls/document.ts";
 import { firstAnswerMs, longestGapMs } from "../../bench/takeover/first-answer.ts";
@@ -12,6 +14,7 @@ import {
   takeoverMarkdown,
   takeoverSummaries,
 } from "../../bench/takeover/report.ts";
+import { keepRound, keptRounds } from "../../bench/takeover/results.ts";
 import type { Round } from "../../bench/takeover/round.ts";
 
 const MACHINE = {
@@ -143,16 +146,27 @@ describe("the chart of takeovers", () => {
   });
 });
 
+describe("rounds in a file", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "tandem-rounds-")), "rounds");
+  test("none yet", () => assert.deepEqual(keptRounds(file, SIZE), []));
+  test("are those that were added, also one without an answer", () => {
+    for (const each of ROUNDS) keepRound(file, each, SIZE);
+    assert.deepEqual(keptRounds(file, SIZE), ROUNDS);
+  });
+  test("of other calls they are not mixed", () =>
+    assert.throws(() => keptRounds(file, { ...SIZE, rate: 100 }), /rounds:1: a round of other calls/));
+});
+
 describe("the command line of bench:takeover", () => {
   test("nothing: everything, and it is written", () => {
-    const { rounds, pairs, faults, size, whole } = parseTakeoverOptions([]);
+    const { rounds, pairs, faults, size, written } = parseTakeoverOptions([]);
     assert.deepEqual(
-      { rounds, pairs, faults, whole },
+      { rounds, pairs, faults, written },
       {
         rounds: 20,
         pairs: ["kamailio", "tandem"],
         faults: ["kill", "link", "freeze", "cut", "switchover"],
-        whole: true,
+        written: true,
       },
     );
     assert.deepEqual(size, { rate: 200, talking: 2_000, ringing: 200 });
@@ -167,10 +181,12 @@ describe("the command line of bench:takeover", () => {
       "kill-both,link",
     ]);
     assert.deepEqual(
-      [options.rounds, options.pairs, options.faults, options.whole],
+      [options.rounds, options.pairs, options.faults, options.written],
       [3, ["kamailio"], ["kill-both", "link"], false],
     );
   });
+  test("some of it, to be written", () =>
+    assert.equal(parseTakeoverOptions(["--pairs", "tandem", "--write"]).written, true));
   const bad = [
     { argv: ["--faults", "kill,toString"], error: /not known: toString; there are kill/ },
     { argv: ["--pairs", "opensips"], error: /not known: opensips/ },
