@@ -47,7 +47,7 @@ const KINDS: readonly Fault[] = [
   {
     name: "all links down",
     boundMs: 800,
-    make: (_, { host }) => together(unplug(host, "front"), unplug(host, "back")),
+    make: (_, { host }) => unplug(host, "front", "back"),
   },
   { name: "SIP link down", boundMs: 800, make: (_, { host }) => unplug(host, "front") },
   {

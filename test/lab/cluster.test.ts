@@ -60,7 +60,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "every link of the active is down",
     boundMs: 800,
-    make: ({ host }) => together(unplug(host, "front"), unplug(host, "back")),
+    make: ({ host }) => unplug(host, "front", "back"),
   },
   {
     name: "its SIP link is down, heartbeat and Redis are not",

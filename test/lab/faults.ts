@@ -45,11 +45,18 @@ export function losePackets(host: Host, ratio: number): Heal {
   return filter(host, "input", [`iifname != "lo" ${share} drop`]);
 }
 
-/** Pulls the cable at the switch: the host keeps its addresses and loses its carrier. */
-export function unplug(host: Host, network?: string): Heal {
-  const { port } = host.attachment(network);
+/**
+ * Pulls cables at the switch: the host keeps its addresses and loses its carrier.
+ * @param networks those of one host go down within a millisecond: it has no time to say farewell over the other; default: the first
+ */
+export function unplug(host: Host, ...networks: readonly string[]): Heal {
+  const ends = networks.length === 0 ? [host.attachment()] : networks.map((name) => host.attachment(name));
   const set = (state: "up" | "down"): string =>
-    runCommand(["ip", "-n", host.switchNamespace, "link", "set", port, state]);
+    runCommand(
+      ["ip", "-n", host.switchNamespace, "-batch", "-"],
+      ends.map(({ port }) => `link set ${port} ${state}
+`).join(""),
+    );
   set("down");
   return () => void set("up");
 }

@@ -50,9 +50,8 @@ function striker(pair: Pair): (kind: FaultKind) => Promise<number> {
         both("SIGSTOP");
         break;
       case "link":
-        unplug(host, "front");
+        unplug(host, "front", "back");
         at = wallNow();
-        unplug(host, "back");
         break;
       case "sip-link":
         unplug(host, "front");
