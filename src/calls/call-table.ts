@@ -236,6 +236,29 @@ export class CallTable {
     if (call?.isAnswered && who !== null) this.finish(call, who, 200);
   }
 
+  isHungUpEarly(key: string): boolean {
+    const call = this.calls.get(key);
+    return call !== undefined && !call.isAnswered && call.hungUpBy !== null;
+  }
+
+  knows(key: string): boolean {
+    return this.calls.has(key);
+  }
+
+  /** One whose BYE was under way stays in doubt: the BYE comes again, or has been answered. */
+  acknowledged(key: string): void {
+    const call = this.calls.get(key);
+    if (call?.isAnswered && call.hungUpBy === null) call.unseenAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** A call that is up and of which nothing more is heard by then has ended unseen. @param until monotonic milliseconds */
+  doubt(key: string, until: number): void {
+    const call = this.calls.get(key);
+    if (call === undefined || !call.isAnswered) return;
+    call.unseenAt = until;
+    this.arm(call);
+  }
+
   private seized(target: string): Seizures {
     let seizures = this.seizures.get(target);
     if (seizures === undefined) {

@@ -40,6 +40,8 @@ export interface Inheritance {
   readonly copy: RestoredCopy;
   /** How long ago a commit was, by the store's clock, in milliseconds. */
   readonly ageOf: (committedAt: number) => number;
+  /** It has all that the node before had stored, up to the journal's end. */
+  readonly isWhole: boolean;
 }
 
 /** What has waited in the sockets for the takeover comes first. */
@@ -127,7 +129,8 @@ export class Engine {
    * Takes over what another node wrote. Calls are restored as they are heard of from {@link receive} on, and all others by
    * {@link restoreRest}.
    */
-  inherit({ copy, ageOf }: Inheritance): void {
+  inherit({ copy, ageOf, isWhole }: Inheritance): void {
+    if (isWhole) this.proxy.expectUnknown();
     const { router, timers, timerCMs } = this.#parts;
     this.#restoring = new Restoration(copy, {
       proxy: this.proxy,

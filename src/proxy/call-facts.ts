@@ -29,6 +29,26 @@ export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerF
   };
 }
 
+/**
+ * What a final response says of a call whose INVITE was never seen here. What only the INVITE had is "", and the number called is taken
+ * from To.
+ * @param flow where the caller is
+ */
+export function factsOfResponse(response: SipMessage, flow: Flow, group: string): LedgerFacts {
+  const text = (value: { start: number; end: number }): string =>
+    unfolded(response.raw.slice(value.start, value.end));
+  return {
+    group,
+    from: text(response.from),
+    to: text(response.to),
+    contact: "",
+    routes: "",
+    requested: response.to.uri,
+    place: placeOf(flow),
+    cseq: response.cseqNumber,
+  };
+}
+
 export function answerOf(response: SipMessage, identity: Identity): LedgerAnswer {
   return {
     to: readable(() => unfolded(response.raw.slice(response.to.start, response.to.end))),

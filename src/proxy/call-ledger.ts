@@ -67,4 +67,12 @@ export interface CallLedger {
   refreshed(key: string, facts: LedgerRefresh, now: number): void;
   /** A BYE was answered, or the dialog proved to be gone. */
   ended(key: string, by: LedgerEnd | null): void;
+  /** Has a BYE come for a call whose INVITE has no final response yet, as far as is known here? */
+  isHungUpEarly(key: string): boolean;
+  /** Is it up or ringing here? */
+  knows(key: string): boolean;
+  /** The ACK of its 2xx has come: of one that was in doubt more was heard. */
+  acknowledged(key: string): void;
+  /** A call that is up ends as `uncertain` where nothing more is heard of it by then, in monotonic milliseconds. */
+  doubt(key: string, until: number): void;
 }

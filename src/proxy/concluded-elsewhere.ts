@@ -3,13 +3,19 @@
  * message that only a final response can have caused shows that one has gone up.
  */
 import type { SipMessage } from "../sip/message/sip-message.ts";
+import { TimerEntry } from "../sip/timer/timer-wheel.ts";
+import type { Flow } from "../transport/flow.ts";
 import { cancelBranch, isPending } from "./branch-side.ts";
-import { answerOf } from "./call-facts.ts";
+import { answerOf, factsOfResponse } from "./call-facts.ts";
+import type { LedgerAnswer } from "./call-ledger.ts";
 import { settleContext } from "./context-timers.ts";
-import type { Core } from "./core.ts";
+import { type Core, placeOf } from "./core.ts";
 import { settle } from "./hunting.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { concludedElsewhere } from "./server-side.ts";
+
+/** The 487 that follows a BYE in an early dialog has come by then, repeated once where it was lost. */
+const EARLY_BYE_T1 = 4;
 
 /** Names an INVITE by what its ACK shows of it, whoever forwards the ACK (RFC 3261 §13.2.2.4). */
 export function inviteName({
@@ -31,8 +37,15 @@ export function onAckSeen(core: Core, ack: SipMessage, routes: string): void {
   }
   const name = inviteName({ callId: ack.callId, fromTag: ack.fromTag, cseq: ack.cseqNumber });
   const context = core.restored.pending.get(name);
-  core.restored.pending.delete(name);
-  if (context?.invite?.kind !== "proceeding") return;
+  const to = ack.raw.slice(ack.to.start, ack.to.end);
+  if (context !== undefined)
+    answeredBefore(core, context, { to, contact: ack.uri, routes, sessionSeconds: 0 });
+}
+
+/** It has had its 2xx by the node before. */
+function answeredBefore(core: Core, context: ResponseContext, facts: LedgerAnswer): void {
+  core.restored.pending.delete(inviteName(context.scope));
+  if (context.invite?.kind !== "proceeding") return;
   core.counters.add("restored.answered-before");
   const ends = core.now + core.timers.transactionMs;
   for (const branch of context.branches) {
@@ -44,11 +57,24 @@ export function onAckSeen(core: Core, ack: SipMessage, routes: string): void {
   context.invite = { kind: "accepted", timerL: ends };
   const { callKey, inDialog } = context;
   concludedElsewhere(context, 200);
-  if (callKey !== "" && !inDialog) {
-    const to = ack.raw.slice(ack.to.start, ack.to.end);
-    core.calls.answered(callKey, { to, contact: ack.uri, routes, sessionSeconds: 0 }, core.now);
-  }
+  if (callKey !== "" && !inDialog) core.calls.answered(callKey, facts, core.now);
   settleContext(core, context);
+}
+
+/**
+ * A BYE has had its answer: the call is over. One that still rings as far as its record says has been answered before, unless a caller has
+ * ended an early dialog (§15); then its INVITE is about to be answered by 487 (§15.1.2).
+ */
+export function onHungUp(core: Core, callKey: string): void {
+  if (core.now > core.restored.until || !core.calls.isHungUpEarly(callKey)) return;
+  for (const context of core.restored.pending.values()) {
+    if (context.callKey !== callKey || context.inDialog) continue;
+    const timer = new TimerEntry((now) => {
+      core.now = now;
+      answeredBefore(core, context, { to: "", contact: "", routes: "", sessionSeconds: 0 });
+    });
+    core.wheel.schedule(timer, core.now + EARLY_BYE_T1 * core.timers.t1Ms);
+  }
 }
 
 /**
@@ -72,6 +98,32 @@ export function onRefusalAcked(core: Core, context: ResponseContext): boolean {
   return true;
 }
 
+/**
+ * The first final of an INVITE that went through another node. Of a call of which no record came it is all that is ever known here: the
+ * call is accounted for from now on, under the id that the other node would have given it. A 2xx that is only repeated, of a call that
+ * has ended there, looks the same: where no message follows, the account says that it is uncertain.
+ */
+export function learnOfCall(
+  core: Core,
+  response: SipMessage,
+  { from, to, isCancelled }: { from: Flow; to: Flow; isCancelled: boolean },
+): void {
+  const { callId, fromTag, toTag, status } = response;
+  const { calls, now, restored, router } = core;
+  const key = `${callId} ${fromTag}`;
+  const isUnknown = now < restored.unknownUntil && !calls.knows(key) && !calls.knows(`${callId} ${toTag}`);
+  if (isUnknown) {
+    core.counters.add("restored.unknown-call");
+    const id = placeOf(from);
+    calls.began(key, factsOfResponse(response, to, router.classify(to.address) ?? ""), now);
+    calls.tried(key, id, "", now);
+    calls.attemptEnded(key, { id, group: "" }, { status, reason: "" });
+  }
+  if (isCancelled && status >= 300) calls.failed(key, { status, by: "cancel", reason: "" });
+  else tellOfStray(core, response);
+  if (isUnknown) calls.doubt(key, now + core.timers.transactionMs);
+}
+
 /** A final that is only passed on, as its request went through another node: what it means for its call. */
 export function tellOfStray(core: Core, response: SipMessage): void {
   const { status, cseqMethod: method, callId, fromTag, toTag } = response;
@@ -81,7 +133,10 @@ export function tellOfStray(core: Core, response: SipMessage): void {
   // Of a request of the callee the caller's tag stands in To; the ledger knows one of the two keys at most.
   for (const key of toTag === "" ? [fromCaller] : [fromCaller, `${callId} ${toTag}`]) {
     if (method === "BYE") {
-      if (status !== 401 && status !== 407) calls.ended(key, null);
+      if (status !== 401 && status !== 407) {
+        calls.ended(key, null);
+        onHungUp(core, key);
+      }
     } else if (status < 300 && (method === "INVITE" || method === "UPDATE")) {
       const facts = answerOf(response, core.identity);
       if (method === "INVITE" && key === fromCaller) calls.answered(key, facts, now);

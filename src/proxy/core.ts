@@ -86,8 +86,15 @@ export interface Core {
   /** Non-INVITE transactions over UDP that have had their final response: no longer in the two above. */
   readonly finished: Finished;
   readonly own: Map<string, OwnRequest>;
-  /** INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. */
-  readonly restored: { readonly pending: Map<string, ResponseContext>; until: number };
+  /**
+   * INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. Until `unknownUntil` a
+   * final of an INVITE that is unknown here is of a call that the node before had no time to store.
+   */
+  readonly restored: {
+    readonly pending: Map<string, ResponseContext>;
+    until: number;
+    unknownUntil: number;
+  };
   /** Key in `own` of the probe that is under way, by where it was sent. */
   readonly probes: Map<string, string>;
   readonly keptCancels: Map<string, KeptCancel>;

@@ -111,7 +111,7 @@ export class SipProxy {
       clients: new Map(),
       finished: new Finished(wheel),
       own: new Map(),
-      restored: { pending: new Map(), until: 0 },
+      restored: { pending: new Map(), until: 0, unknownUntil: 0 },
       probes: new Map(),
       keptCancels: new Map(),
       strayFinals: new Map(),
@@ -170,6 +170,15 @@ export class SipProxy {
   hangUp(ends: DialogEnds): void {
     this.core.now = this.now();
     hangUp(this.core, ends);
+  }
+
+  /**
+   * All that the node before has stored comes to this one: of a call whose final response is heard and of which nothing came, the INVITE
+   * was forwarded in its last milliseconds.
+   */
+  expectUnknown(): void {
+    const { core } = this;
+    core.restored.unknownUntil = this.now() + core.timerCMs + core.timers.transactionMs;
   }
 
   /**

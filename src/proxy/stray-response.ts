@@ -12,7 +12,7 @@ import { addressOf, isNumericHost } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import { branchMethod, viaText } from "./branch.ts";
 import { abandon } from "./branch-side.ts";
-import { tellOfStray } from "./concluded-elsewhere.ts";
+import { learnOfCall, tellOfStray } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { answerStray, endAnswer } from "./own-requests.ts";
@@ -59,28 +59,47 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   else if (context !== undefined) joinContext(core, context, response, flow);
   else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
     endCancelled(core, key, response, flow);
-  else if (response.cseqMethod === "INVITE" && response.status >= 200 && !isOfFirstFinal(core, key, response))
+  else if (response.cseqMethod === "INVITE" && response.status >= 200) {
+    onFinal(core, key, response, { next, flow, isCancelled: false });
+  } else {
+    tellOfStray(core, response);
+    forwardStray(core, response, next, flow);
+  }
+}
+
+function onFinal(
+  core: Core,
+  key: string,
+  response: SipMessage,
+  { next, flow, isCancelled }: { next: Via; flow: Flow; isCancelled: boolean },
+): void {
+  const final = finalOf(core, key, response);
+  if (final === "other") {
     endSecond(core, response, flow);
-  else forwardStray(core, response, next, flow);
+    return;
+  }
+  const to = forwardStray(core, response, next, flow);
+  if (to !== null && final === "first") learnOfCall(core, response, { from: flow, to, isCancelled });
 }
 
 /**
- * Targets that the node that is gone had left, or gone on to, may both answer or refuse: the caller is to have one final, as after
+ * Is it the first final of its INVITE, that one once more, or another's? Targets that the node that is gone had left, or gone on to,
+ * may both answer or refuse: the caller is to have one final, as after
  * a refusal it waits for nothing. What one branch forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
  */
-function isOfFirstFinal(core: Core, key: string, response: SipMessage): boolean {
+function finalOf(core: Core, key: string, response: SipMessage): "first" | "again" | "other" {
   const { branch } = response.topVia;
   const tag = response.toTag;
   const answer = `${branch} ${tag}`;
   const known = core.strayFinals.get(key);
   if (known !== undefined && known.until > core.now)
-    return known.answer.startsWith(`${branch} `) || known.answer.endsWith(` ${tag}`);
+    return known.answer.startsWith(`${branch} `) || known.answer.endsWith(` ${tag}`) ? "again" : "other";
   for (const [old, { until }] of core.strayFinals) {
     if (until > core.now && core.strayFinals.size < STRAY_FINALS_MAX) break; // oldest first, as a Map keeps its order
     core.strayFinals.delete(old);
   }
   core.strayFinals.set(key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
-  return true;
+  return "first";
 }
 
 /** One final has gone up: what else answers is ended, what else refuses only acknowledged (§17.1.1.3). */
@@ -142,12 +161,12 @@ function endCancelled(core: Core, key: string, response: SipMessage, flow: Flow)
   else if (status < 300) endAnswer(core, response, flow, core.keptCancels.get(key)?.inDialog ?? false);
   else {
     const next = response.secondVia;
-    if (next !== null) forwardStray(core, response, next, flow);
+    if (next !== null) onFinal(core, key, response, { next, flow, isCancelled: true });
   }
 }
 
-/** Up to where the next Via says (§16.11, §18.2.2), and the ACK of a non-2xx INVITE final down by ourselves. */
-function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): void {
+/** Up to where the next Via says (§16.11, §18.2.2), and the ACK of a non-2xx INVITE final down by ourselves. @returns where; null: nowhere */
+function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): Flow | null {
   const transport = next.transport.toLowerCase();
   const received = next.received === "" ? addressOf(next.host) : next.received;
   const byMaddr = transport === "udp" && next.maddr !== null && isNumericHost(next.maddr);
@@ -159,12 +178,12 @@ function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): 
   const listener = core.identity.egress(transport, address, flow.listener);
   if (listener < 0 || (transport !== "udp" && transport !== "tcp")) {
     core.counters.add("dropped.response-no-listener");
-    return;
+    return null;
   }
   if (response.status >= 300 && response.cseqMethod === "INVITE") answerStray(core, "ACK", response, flow);
-  if (response.status === 100) return;
-  tellOfStray(core, response);
-  core.counters.add("stray.forwarded");
+  if (response.status === 100) return null;
   const to: Flow = { transport, listener, address, port, connection: 0 };
+  core.counters.add("stray.forwarded");
   core.transports.send(to, withoutTopVia(response, to));
+  return to;
 }

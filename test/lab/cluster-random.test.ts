@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../fuzz/random.ts";
 import { untilCdrs } from "./cdr-lines.ts";
-import { together, unplug } from "./faults.ts";
+import { unplug } from "./faults.ts";
 import { Pair, type PairNode, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
 import { labObstacle, unlessLong } from "./requirements.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { untilCdrs } from "./cdr-lines.ts";
-import { deafen, together, unplug } from "./faults.ts";
+import { deafen, unplug } from "./faults.ts";
 import { HEARTBEAT_PORT, Pair, type PairNode, Prober, wallNow } from "./pair.ts";
 import { Callers } from "./pair-callers.ts";
 import { labObstacle } from "./requirements.ts";

@@ -54,8 +54,12 @@ export function unplug(host: Host, ...networks: readonly string[]): Heal {
   const set = (state: "up" | "down"): string =>
     runCommand(
       ["ip", "-n", host.switchNamespace, "-batch", "-"],
-      ends.map(({ port }) => `link set ${port} ${state}
-`).join(""),
+      ends
+        .map(
+          ({ port }) => `link set ${port} ${state}
+`,
+        )
+        .join(""),
     );
   set("down");
   return () => void set("up");

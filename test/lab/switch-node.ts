@@ -115,6 +115,7 @@ async function takeOver(from: {
   engine.inherit({
     copy,
     ageOf: (at) => storeClock.ageOf(at, clock.now()),
+    isWhole: position !== null,
   });
   await gate.open();
   const opened = clock.now();

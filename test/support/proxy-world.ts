@@ -190,6 +190,7 @@ export class ProxyWorld {
 
   /** The same as a node does it that serves meanwhile: each call when it is heard of, the rest as soon as time passes. */
   inherit(stored: StoredRecords): Restoration {
+    this.proxy.expectUnknown();
     const copy = new WarmCopy(callIdOfRecord);
     for (const [key, text] of stored.records) copy.put(key, { text, at: stored.at });
     const restoration = new Restoration(copy, {

@@ -163,6 +163,7 @@ export class Replica {
     return {
       copy: this.copy,
       ageOf: (committedAt) => this.storeClock.ageOf(committedAt, this.#clock.now()),
+      isWhole: this.#position !== null,
     };
   }
 

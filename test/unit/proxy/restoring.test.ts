@@ -200,6 +200,101 @@ describe("after a switch whose last milliseconds were not stored", () => {
   });
 });
 
+describe("a call whose records were all lost", () => {
+  const nothing: StoredRecords = { at: 0, records: [] };
+  const lost = (
+    ...before: Parameters<typeof first>
+  ): { world: ProxyWorld; invite: Sent; next: ProxyWorld } => {
+    const { world, invite } = first(...before);
+    return { world, invite, next: second(world, { ...nothing, at: world.now }) };
+  };
+  const fieldsOf = ({ cdrs }: ProxyWorld): unknown[] =>
+    cdrs.map(({ endedBy, status, ingress, target, from }) => [endedBy, status, ingress, target, from]);
+
+  test("that is answered and hung up here is accounted for, under the id that it has anywhere", () => {
+    const { world, invite, next } = lost(ringing);
+    assert.deepEqual(outline(next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow)), [
+      "200 caller",
+    ]);
+    assert.deepEqual(outline(next.inDialog("ACK", invite, { cseq: 1 })), ["ACK pbx1"]);
+    next.pass(60_000);
+    const [bye] = next.inDialog("BYE", invite);
+    assert.ok(bye !== undefined);
+    next.receive(answer(bye.message, 200), bye.flow);
+    assert.deepEqual(fieldsOf(next), [
+      ["caller", 200, "carriers", "udp:10.1.0.11:5060", "sip:alice@192.0.2.1"],
+    ]);
+    assert.equal(next.cdrs[0]?.durationMs, 60_000);
+    world.receive(answer(invite.message, 486), invite.flow);
+    assert.equal(next.cdrs[0]?.id, world.cdrs[0]?.id);
+  });
+
+  test("that is refused here is accounted for, once though the refusal is repeated", () => {
+    const { invite, next } = lost(ringing);
+    for (let times = 0; times < 2; times++) next.receive(answer(invite.message, 486), invite.flow);
+    assert.deepEqual(
+      fieldsOf(next).map((fields) => (fields as unknown[]).slice(0, 2)),
+      [["refused", 486]],
+    );
+  });
+
+  test("whose 2xx is only repeated, and of which nothing more is heard, is uncertain", () => {
+    const { invite, next } = lost(ringing);
+    for (let times = 0; times < 2; times++)
+      next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
+    next.pass(31_999);
+    assert.equal(next.cdrs.length, 0);
+    next.pass(1);
+    assert.deepEqual(
+      next.cdrs.map(({ endedBy }) => endedBy),
+      ["uncertain"],
+    );
+  });
+
+  test("and that could have rung no longer is none of ours: nothing is learned", () => {
+    const { invite, next } = lost(ringing);
+    next.pass(217_000);
+    next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
+    assert.equal(next.calls.size, 0);
+  });
+});
+
+describe("a BYE of a call that still rings as far as its record says", () => {
+  const hungUp = (): { successor: ProxyWorld; invite: Sent } => {
+    const { world, invite } = first(ringing);
+    const successor = second(world, world.stored());
+    const [bye] = successor.inDialog("BYE", invite);
+    assert.ok(bye !== undefined);
+    assert.deepEqual(outline(successor.receive(answer(bye.message, 200), bye.flow)), ["200 caller"]);
+    return { successor, invite };
+  };
+
+  test("shows that it was answered: no 487 comes, and it is over", () => {
+    const { successor } = hungUp();
+    assert.equal(successor.cdrs.length, 0);
+    assert.deepEqual(outline(successor.pass(2_000)), []);
+    assert.deepEqual(
+      successor.cdrs.map(({ endedBy, status }) => [endedBy, status]),
+      [["caller", 200]],
+    );
+    assert.deepEqual(outline(successor.pass(400_000)), []);
+    assert.ok(successor.idle);
+  });
+
+  test("or ended an early dialog: its 487 goes up (RFC 3261 §15.1.2)", () => {
+    const { successor, invite } = hungUp();
+    const up = successor.receive(answer(invite.message, 487), invite.flow);
+    assert.deepEqual(outline(up), ["ACK pbx1", "487 caller"]);
+    successor.receive(request("ACK"));
+    successor.pass(400_000);
+    assert.deepEqual(
+      successor.cdrs.map(({ endedBy }) => endedBy),
+      ["caller"],
+    );
+    assert.ok(successor.idle);
+  });
+});
+
 describe("records of other versions", () => {
   test("those that begin with fields of today and have more are read", () => {
     const { world, invite } = first(ringing);
