@@ -202,17 +202,15 @@ describe("after a switch whose last milliseconds were not stored", () => {
 
 describe("a call whose records were all lost", () => {
   const nothing: StoredRecords = { at: 0, records: [] };
-  const lost = (
-    ...before: Parameters<typeof first>
-  ): { world: ProxyWorld; invite: Sent; next: ProxyWorld } => {
-    const { world, invite } = first(...before);
+  const lost = (): { world: ProxyWorld; invite: Sent; next: ProxyWorld } => {
+    const { world, invite } = first(ringing);
     return { world, invite, next: second(world, { ...nothing, at: world.now }) };
   };
   const fieldsOf = ({ cdrs }: ProxyWorld): unknown[] =>
     cdrs.map(({ endedBy, status, ingress, target, from }) => [endedBy, status, ingress, target, from]);
 
   test("that is answered and hung up here is accounted for, under the id that it has anywhere", () => {
-    const { world, invite, next } = lost(ringing);
+    const { world, invite, next } = lost();
     assert.deepEqual(outline(next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow)), [
       "200 caller",
     ]);
@@ -230,7 +228,7 @@ describe("a call whose records were all lost", () => {
   });
 
   test("that is refused here is accounted for, once though the refusal is repeated", () => {
-    const { invite, next } = lost(ringing);
+    const { invite, next } = lost();
     for (let times = 0; times < 2; times++) next.receive(answer(invite.message, 486), invite.flow);
     assert.deepEqual(
       fieldsOf(next).map((fields) => (fields as unknown[]).slice(0, 2)),
@@ -239,7 +237,7 @@ describe("a call whose records were all lost", () => {
   });
 
   test("whose 2xx is only repeated, and of which nothing more is heard, is uncertain", () => {
-    const { invite, next } = lost(ringing);
+    const { invite, next } = lost();
     for (let times = 0; times < 2; times++)
       next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
     next.pass(31_999);
@@ -252,7 +250,7 @@ describe("a call whose records were all lost", () => {
   });
 
   test("and that could have rung no longer is none of ours: nothing is learned", () => {
-    const { invite, next } = lost(ringing);
+    const { invite, next } = lost();
     next.pass(217_000);
     next.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
     assert.equal(next.calls.size, 0);
