@@ -63,7 +63,7 @@ class Act {
       pbx: pbx.ip4,
     });
     for (const { port, scenario, pauseMs } of PBX)
-      await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true });
+      await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true, isPatient: true });
     const startedAt = Date.now();
     await this.#pair.start();
     this.#report.started(Date.now() - startedAt);

@@ -54,7 +54,7 @@ export class Callers {
   /** The PBX's side, once. */
   static async answer(pair: Pair): Promise<void> {
     const { pbx } = pair;
-    const own = { address: pair.addressOf(pbx), ownMachine: true };
+    const own = { address: pair.addressOf(pbx), ownMachine: true, isPatient: true };
     await startPbx(pbx, { scenario: "uas-ring-answer", ...own });
     await startPbx(pbx, { scenario: "uas-ring-answer", port: 5_070, pauseMs: PAUSE_MS, ...own });
     await startPbx(pbx, { scenario: "uas-ring-only", port: 5_080, ...own });

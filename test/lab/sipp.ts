@@ -54,6 +54,11 @@ export interface CallerOptions extends SippOptions {
 export interface PbxOptions extends SippOptions {
   /** `-d`: what the scenario pauses (ringing, or being late). Default 0. */
   pauseMs?: number;
+  /**
+   * A message that the scenario does not expect is passed over, and ends no call. SIPp takes an INVITE that is repeated after its 2xx for such
+   * a one, where RFC 6026 §7.1 has a server absorb it: a node that took over repeats what its predecessor had an answer to. Default: no.
+   */
+  isPatient?: boolean;
 }
 
 /** SIPp wants fewer open calls than file descriptors. */
@@ -135,7 +140,8 @@ export function startCaller(host: Host, options: CallerOptions): Sipp {
 
 /** Starts a PBX, which answers OPTIONS with 200 (-aa); resolves when it listens. It runs until it is killed or the lab closes. */
 export async function startPbx(host: Host, options: PbxOptions): Promise<Sipp> {
-  const sipp = new Sipp(host, options, ["-aa", "-d", `${options.pauseMs ?? 0}`]);
+  const patience = options.isPatient === true ? ["-default_behaviors", "all,-abortunexp"] : [];
+  const sipp = new Sipp(host, options, ["-aa", "-d", `${options.pauseMs ?? 0}`, ...patience]);
   await sipp.program.untilBound(options.transport ?? "udp", options.port ?? 5060);
   return sipp;
 }

@@ -68,9 +68,9 @@ control: { socket: ${join(lab.directory, `${node}.sock`)} }
     );
     return file;
   };
-  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5060, pauseMs: 100 });
+  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5060, pauseMs: 100, isPatient: true });
   await startPbx(pbx, { scenario: "uas-ring-only", port: 5061 });
-  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5062, pauseMs: RING_MS });
+  await startPbx(pbx, { scenario: "uas-ring-answer", port: 5062, pauseMs: RING_MS, isPatient: true });
   const redis = edge.start("redis", [
     "redis-server",
     "--port",

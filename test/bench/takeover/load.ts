@@ -85,7 +85,7 @@ export class FaultLoad {
     this.#caller = caller;
     this.#shortMessages = join(caller.directory, "new-calls.messages");
     for (const { scenario, port, pauseMs } of CALLEE_SCENARIOS)
-      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true }));
+      this.#pbxs.push(await startPbx(pbx, { scenario, port, pauseMs, ownMachine: true, isPatient: true }));
   }
 
   /** Starts the callers; resolves in the moment of the fault. */
