@@ -19,8 +19,8 @@ const SESSION_SECONDS_MIN = 90;
 export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerFacts {
   return {
     group,
-    from: unfolded(request.raw.slice(request.from.start, request.from.end)),
-    to: unfolded(request.raw.slice(request.to.start, request.to.end)),
+    from: valueIn(request, request.from),
+    to: valueIn(request, request.to),
     contact: contactOf(request),
     routes: valuesOf(request, RECORD_ROUTE),
     requested: request.uri,
@@ -35,12 +35,10 @@ export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerF
  * @param flow where the caller is
  */
 export function factsOfResponse(response: SipMessage, flow: Flow, group: string): LedgerFacts {
-  const text = (value: { start: number; end: number }): string =>
-    unfolded(response.raw.slice(value.start, value.end));
   return {
     group,
-    from: text(response.from),
-    to: text(response.to),
+    from: valueIn(response, response.from),
+    to: valueIn(response, response.to),
     contact: "",
     routes: "",
     requested: response.to.uri,
@@ -51,7 +49,7 @@ export function factsOfResponse(response: SipMessage, flow: Flow, group: string)
 
 export function answerOf(response: SipMessage, identity: Identity): LedgerAnswer {
   return {
-    to: readable(() => unfolded(response.raw.slice(response.to.start, response.to.end))),
+    to: readable(() => valueIn(response, response.to)),
     contact: contactOf(response),
     routes: readable(() => routesBehind(response, identity)),
     sessionSeconds: sessionSeconds(response),
@@ -117,6 +115,11 @@ function sessionSeconds(message: SipMessage): number {
 export function reasonOf(message: SipMessage): string {
   const row = message.find(REASON);
   return row < 0 ? "" : unfolded(message.valueAt(row));
+}
+
+/** From or To as it stands there. */
+function valueIn(message: SipMessage, { start, end }: { start: number; end: number }): string {
+  return unfolded(message.raw.slice(start, end));
 }
 
 function valuesOf(message: SipMessage, id: number): string {

@@ -37,9 +37,9 @@ export function onAckSeen(core: Core, ack: SipMessage, routes: string): void {
   }
   const name = inviteName({ callId: ack.callId, fromTag: ack.fromTag, cseq: ack.cseqNumber });
   const context = core.restored.pending.get(name);
+  if (context === undefined) return;
   const to = ack.raw.slice(ack.to.start, ack.to.end);
-  if (context !== undefined)
-    answeredBefore(core, context, { to, contact: ack.uri, routes, sessionSeconds: 0 });
+  answeredBefore(core, context, { to, contact: ack.uri, routes, sessionSeconds: 0 });
 }
 
 /** It has had its 2xx by the node before. */

@@ -83,9 +83,8 @@ function onFinal(
 }
 
 /**
- * Is it the first final of its INVITE, that one once more, or another's? Targets that the node that is gone had left, or gone on to,
- * may both answer or refuse: the caller is to have one final, as after
- * a refusal it waits for nothing. What one branch forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
+ * Is it the first final of its INVITE, that one once more, or another's? Targets that the node that is gone had left, or gone on to, may
+ * both answer or refuse: the caller is to have one final, as after a refusal it waits for nothing. What one branch forks into all goes up (§16.7 item 5), and so does each answer of one dialog.
  */
 function finalOf(core: Core, key: string, response: SipMessage): "first" | "again" | "other" {
   const { branch } = response.topVia;

@@ -315,14 +315,9 @@ export class JournalWriter implements Journal, StoreWatcher {
         this.ports.fenced({ epoch: outcome.epoch, node: outcome.node });
         break;
       case "elsewhere":
-        this.queue.failed();
-        this.onElsewhere(outcome.position);
-        this.wakeBy(this.ports.clock.now());
-        break;
       case "set-back":
         this.queue.failed();
-        this.laterThan = Math.max(this.laterThan, outcome.position.generation);
-        this.resend("the store was set back to an older epoch");
+        this.onElsewhere(outcome);
         this.wakeBy(this.ports.clock.now());
         break;
       case "fault":
@@ -356,10 +351,11 @@ export class JournalWriter implements Journal, StoreWatcher {
     }
   }
 
-  private onElsewhere(position: Position | null): void {
+  private onElsewhere({ kind, position }: Extract<CommitOutcome, { kind: "elsewhere" | "set-back" }>): void {
     const mine = this.position;
     // The commit that was sent and not answered has been applied after all: what it held is sent again, which changes nothing.
     if (
+      kind === "elsewhere" &&
       this.uncertain &&
       mine !== null &&
       position?.generation === mine.generation &&
@@ -371,7 +367,8 @@ export class JournalWriter implements Journal, StoreWatcher {
       return;
     }
     this.laterThan = Math.max(this.laterThan, position?.generation ?? 0);
-    if (position === null) this.resend("the store came back empty");
+    if (kind === "set-back") this.resend("the store was set back to an older epoch");
+    else if (position === null) this.resend("the store came back empty");
     else this.resend("the store is not where this node left it");
   }
 

@@ -54,12 +54,7 @@ export function unplug(host: Host, ...networks: readonly string[]): Heal {
   const set = (state: "up" | "down"): string =>
     runCommand(
       ["ip", "-n", host.switchNamespace, "-batch", "-"],
-      ends
-        .map(
-          ({ port }) => `link set ${port} ${state}
-`,
-        )
-        .join(""),
+      ends.map(({ port }) => `link set ${port} ${state}\n`).join(""),
     );
   set("down");
   return () => void set("up");

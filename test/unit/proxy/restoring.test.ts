@@ -16,6 +16,8 @@ import {
 } from "../../support/proxy-world.ts";
 import { comes, first, respond, ringing, SWITCH_ROWS, second, time } from "../../support/switch-rows.ts";
 
+const endings = ({ cdrs }: ProxyWorld): string[] => cdrs.map(({ endedBy }) => endedBy);
+
 describe("after a switch with all stored", () => {
   for (const { name, before, after, sends } of SWITCH_ROWS) {
     test(name, () => {
@@ -126,10 +128,7 @@ describe("after a switch whose last milliseconds were not stored", () => {
     const successor = second(world, stored);
     assert.deepEqual(outline(successor.receive(request("ACK"))), []);
     assert.deepEqual(outline(successor.pass(400_000)), []);
-    assert.deepEqual(
-      successor.cdrs.map(({ endedBy }) => endedBy),
-      ["uncertain"],
-    );
+    assert.deepEqual(endings(successor), ["uncertain"]);
     assert.ok(successor.idle);
   });
 
@@ -158,10 +157,7 @@ describe("after a switch whose last milliseconds were not stored", () => {
     successor.pass(31_999);
     assert.equal(successor.cdrs.length, 0);
     successor.pass(1);
-    assert.deepEqual(
-      successor.cdrs.map(({ endedBy }) => endedBy),
-      ["uncertain"],
-    );
+    assert.deepEqual(endings(successor), ["uncertain"]);
     assert.equal(successor.cdrs[0]?.id, world.cdrs[0]?.id);
   });
 
@@ -171,10 +167,7 @@ describe("after a switch whose last milliseconds were not stored", () => {
     assert.ok(bye !== undefined);
     const successor = second(world, world.stored());
     assert.deepEqual(outline(successor.receive(answer(bye.message, 200), bye.flow)), ["200 caller"]);
-    assert.deepEqual(
-      successor.cdrs.map(({ endedBy }) => endedBy),
-      ["caller"],
-    );
+    assert.deepEqual(endings(successor), ["caller"]);
   });
 
   test("a call that rings and whose INVITE was not stored is answered all the same", () => {
@@ -193,10 +186,7 @@ describe("after a switch whose last milliseconds were not stored", () => {
       records: stored.records.filter(([key]) => key.startsWith("call ")),
     });
     successor.pass(185_000);
-    assert.deepEqual(
-      successor.cdrs.map(({ endedBy }) => endedBy),
-      ["uncertain"],
-    );
+    assert.deepEqual(endings(successor), ["uncertain"]);
   });
 });
 
@@ -243,10 +233,7 @@ describe("a call whose records were all lost", () => {
     next.pass(31_999);
     assert.equal(next.cdrs.length, 0);
     next.pass(1);
-    assert.deepEqual(
-      next.cdrs.map(({ endedBy }) => endedBy),
-      ["uncertain"],
-    );
+    assert.deepEqual(endings(next), ["uncertain"]);
   });
 
   test("and that could have rung no longer is none of ours: nothing is learned", () => {
@@ -285,10 +272,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     assert.deepEqual(outline(up), ["ACK pbx1", "487 caller"]);
     successor.receive(request("ACK"));
     successor.pass(400_000);
-    assert.deepEqual(
-      successor.cdrs.map(({ endedBy }) => endedBy),
-      ["caller"],
-    );
+    assert.deepEqual(endings(successor), ["caller"]);
     assert.ok(successor.idle);
   });
 });
