@@ -236,9 +236,23 @@ export class CallTable {
     if (call?.isAnswered && who !== null) this.finish(call, who, 200);
   }
 
-  isHungUpEarly(key: string): boolean {
+  hungUpEarlyBy(key: string): "caller" | "callee" | null {
     const call = this.calls.get(key);
-    return call !== undefined && !call.isAnswered && call.hungUpBy !== null;
+    if (call === undefined || call.isAnswered) return null;
+    const { hungUpBy } = call;
+    return hungUpBy === "caller" || hungUpBy === "callee" ? hungUpBy : null;
+  }
+
+  /** One that was hung up early as far as is known here was answered no later than then. Both times are monotonic milliseconds. */
+  endedElsewhere(key: string, { answered, ended }: { answered: number; ended: number }): void {
+    const call = this.calls.get(key);
+    const by = this.hungUpEarlyBy(key);
+    if (call === undefined || by === null) return;
+    const now = this.ports.now();
+    call.answeredAt = this.ports.wall() - Math.round(now - answered);
+    call.upSince = answered;
+    this.seized(call.target).answered++;
+    this.finish(call, by, 200, now - ended);
   }
 
   knows(key: string): boolean {
@@ -315,11 +329,13 @@ export class CallTable {
     else this.arm(call);
   }
 
-  private finish(call: Call, by: EndedBy, status: number): void {
+  /** @param agoMs how long ago it ended */
+  private finish(call: Call, by: EndedBy, status: number, agoMs = 0): void {
     this.count(call, -1);
     this.ports.wheel.cancel(call);
     this.calls.delete(call.key);
-    const end = { by, status, at: this.ports.wall(), durationMs: upForMs(call, this.ports.now()) };
+    const at = this.ports.wall() - Math.round(agoMs);
+    const end = { by, status, at, durationMs: upForMs(call, this.ports.now() - agoMs) };
     call.end = end;
     this.ports.write(this.account(call, end), call);
   }

@@ -130,7 +130,7 @@ export class Engine {
    * {@link restoreRest}.
    */
   inherit({ copy, ageOf, isWhole }: Inheritance): void {
-    if (isWhole) this.proxy.expectUnknown();
+    this.proxy.takeOver(isWhole);
     const { router, timers, timerCMs } = this.#parts;
     this.#restoring = new Restoration(copy, {
       proxy: this.proxy,

@@ -2,9 +2,10 @@
  * The Via branch that Tandem writes: the same request to the same target gets the same branch on any node, and a response
  * shows by it alone that it answers something that this cluster sent.
  *
- *   z9hG4bK  1        1..z     5 letters  10 letters  16 letters
- *   cookie   version  attempt  target     loop value  signature
+ *   z9hG4bK  1        1..z, A..Z  5 letters  10 letters  16 letters
+ *   cookie   version  attempt     target     loop value  signature
  *
+ * The attempt of a request inside a dialog is an upper-case letter: its response alone would not show that it began no call.
  * The loop value covers what RFC 5393 §4.2.2 names, so that equal is a loop and different a spiral. The signature covers
  * the three before it, the Via below with its received and rport, Call-ID, From tag and CSeq.
  */
@@ -47,11 +48,11 @@ export class BranchSigner {
 
   /**
    * @param target  transport, address and port that the request goes to
-   * @param attempt 1..{@link ATTEMPTS_MAX}
+   * @param attempt of {@link attemptMark}
    * @param loop    of {@link loopValue}
    */
-  branch(scope: BranchScope, target: string, attempt: number, loop: string): string {
-    const head = BRANCH_PREFIX + attempt.toString(36) + letters(mix32(target)) + loop;
+  branch(scope: BranchScope, target: string, attempt: string, loop: string): string {
+    const head = BRANCH_PREFIX + attempt + letters(mix32(target)) + loop;
     return head + this.signer.sign(signed(head, scope), SIGNATURE_LENGTH);
   }
 
@@ -99,6 +100,20 @@ export class BranchSigner {
     return mix.text();
   }
 }
+
+/** @param attempt 1..{@link ATTEMPTS_MAX}; inside a dialog there are no more than two for each of a few places */
+export function attemptMark(attempt: number, inDialog: boolean): string {
+  return inDialog ? String.fromCharCode(BEFORE_A + attempt) : attempt.toString(36);
+}
+
+/** Was the request inside a dialog? @param branch one that {@link BranchSigner.verify} has taken for ours */
+export function isInDialog(branch: string): boolean {
+  const mark = branch.charCodeAt(ATTEMPT_AT);
+  return mark > BEFORE_A && mark <= Z;
+}
+
+const BEFORE_A = 0x40;
+const Z = 0x5a;
 
 function isOurs(branch: string): boolean {
   return branch.length === LENGTH && branch.startsWith(BRANCH_PREFIX);

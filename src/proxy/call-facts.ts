@@ -7,6 +7,7 @@ import { parseMessage, type SipMessage } from "../sip/message/sip-message.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { LedgerAnswer, LedgerFacts, LedgerRefresh } from "./call-ledger.ts";
 import { placeOf } from "./core.ts";
+import type { Endpoint } from "./flow-token.ts";
 import type { Identity } from "./identity.ts";
 import { remoteOf } from "./own-message.ts";
 import type { ResponseContext } from "./response-context.ts";
@@ -16,7 +17,7 @@ const SESSION_SECONDS_MAX = 86_400;
 /** Shortest one that there is (RFC 4028 §4): a call must not be given up for a peer that writes less. */
 const SESSION_SECONDS_MIN = 90;
 
-export function factsOf(request: SipMessage, flow: Flow, group: string): LedgerFacts {
+export function factsOf(request: SipMessage, flow: Endpoint, group: string): LedgerFacts {
   return {
     group,
     from: valueIn(request, request.from),

@@ -67,8 +67,13 @@ export interface CallLedger {
   refreshed(key: string, facts: LedgerRefresh, now: number): void;
   /** A BYE was answered, or the dialog proved to be gone. */
   ended(key: string, by: LedgerEnd | null): void;
-  /** Has a BYE come for a call whose INVITE has no final response yet, as far as is known here? */
-  isHungUpEarly(key: string): boolean;
+  /** Who has sent a BYE for a call whose INVITE has no final response yet, as far as is known here? */
+  hungUpEarlyBy(key: string): "caller" | "callee" | null;
+  /**
+   * Such a call was answered all the same, by another node, and is over.
+   * @param answered no later than then, and `ended`, both in monotonic milliseconds
+   */
+  endedElsewhere(key: string, times: { answered: number; ended: number }): void;
   /** Is it up or ringing here? */
   knows(key: string): boolean;
   /** The ACK of its 2xx has come: of one that was in doubt more was heard. */

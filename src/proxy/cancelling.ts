@@ -40,6 +40,7 @@ export function onStrayCancel(core: Core, arrival: Arrival, key: string): void {
         reason: reasonOf(request),
         inDialog: request.toTag !== "",
         until: core.now + core.timers.transactionMs,
+        isTold: request.toTag !== "",
       });
     }
   }

@@ -3,19 +3,15 @@
  * message that only a final response can have caused shows that one has gone up.
  */
 import type { SipMessage } from "../sip/message/sip-message.ts";
-import { TimerEntry } from "../sip/timer/timer-wheel.ts";
-import type { Flow } from "../transport/flow.ts";
 import { cancelBranch, isPending } from "./branch-side.ts";
-import { answerOf, factsOfResponse } from "./call-facts.ts";
+import { answerOf } from "./call-facts.ts";
 import type { LedgerAnswer } from "./call-ledger.ts";
 import { settleContext } from "./context-timers.ts";
-import { type Core, placeOf } from "./core.ts";
+import type { Core } from "./core.ts";
+import { onHungUp } from "./hung-up.ts";
 import { settle } from "./hunting.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { concludedElsewhere } from "./server-side.ts";
-
-/** The 487 that follows a BYE in an early dialog has come by then, repeated once where it was lost. */
-const EARLY_BYE_T1 = 4;
 
 /** Names an INVITE by what its ACK shows of it, whoever forwards the ACK (RFC 3261 §13.2.2.4). */
 export function inviteName({
@@ -62,22 +58,6 @@ function answeredBefore(core: Core, context: ResponseContext, facts: LedgerAnswe
 }
 
 /**
- * A BYE has had its answer: the call is over. One that still rings as far as its record says has been answered before, unless a caller has
- * ended an early dialog (§15); then its INVITE is about to be answered by 487 (§15.1.2).
- */
-export function onHungUp(core: Core, callKey: string): void {
-  if (core.now > core.restored.until || !core.calls.isHungUpEarly(callKey)) return;
-  for (const context of core.restored.pending.values()) {
-    if (context.callKey !== callKey || context.inDialog) continue;
-    const timer = new TimerEntry((now) => {
-      core.now = now;
-      answeredBefore(core, context, { to: "", contact: "", routes: "", sessionSeconds: 0 });
-    });
-    core.wheel.schedule(timer, core.now + EARLY_BYE_T1 * core.timers.t1Ms);
-  }
-}
-
-/**
  * The ACK of another final: the INVITE is over, and the caller knows how.
  * @returns false where none is missing here
  */
@@ -96,32 +76,6 @@ export function onRefusalAcked(core: Core, context: ResponseContext): boolean {
   concludedElsewhere(context, 487);
   if (callKey !== "" && !inDialog) core.calls.failed(callKey, { status: 0, by: "uncertain", reason: "" });
   return true;
-}
-
-/**
- * The first final of an INVITE that went through another node. Of a call of which no record came it is all that is ever known here: the
- * call is accounted for from now on, under the id that the other node would have given it. A 2xx that is only repeated, of a call that
- * has ended there, looks the same: where no message follows, the account says that it is uncertain.
- */
-export function learnOfCall(
-  core: Core,
-  response: SipMessage,
-  { from, to, isCancelled }: { from: Flow; to: Flow; isCancelled: boolean },
-): void {
-  const { callId, fromTag, toTag, status } = response;
-  const { calls, now, restored, router } = core;
-  const key = `${callId} ${fromTag}`;
-  const isUnknown = now < restored.unknownUntil && !calls.knows(key) && !calls.knows(`${callId} ${toTag}`);
-  if (isUnknown) {
-    core.counters.add("restored.unknown-call");
-    const id = placeOf(from);
-    calls.began(key, factsOfResponse(response, to, router.classify(to.address) ?? ""), now);
-    calls.tried(key, id, "", now);
-    calls.attemptEnded(key, { id, group: "" }, { status, reason: "" });
-  }
-  if (isCancelled && status >= 300) calls.failed(key, { status, by: "cancel", reason: "" });
-  else tellOfStray(core, response);
-  if (isUnknown) calls.doubt(key, now + core.timers.transactionMs);
 }
 
 /** A final that is only passed on, as its request went through another node: what it means for its call. */

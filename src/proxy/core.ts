@@ -26,9 +26,12 @@ export interface Log {
 
 /** A CANCEL that came for an INVITE unknown here, kept 64*T1 for the responses that may still come. */
 export interface KeptCancel {
+  /** Its Reason lines. */
   readonly reason: string;
   readonly inDialog: boolean;
   readonly until: number;
+  /** Its call has been accounted for, or it is of one that goes on. */
+  isTold: boolean;
 }
 
 /** A target as it is reached from one of our listeners. */
@@ -69,7 +72,7 @@ export interface Core {
   timerCMs: number;
   /** Longest time from an INVITE to a provisional above 100, over all targets. */
   setupTimeoutMs: number;
-  router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency">;
+  router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency" | "targets">;
   /** Monotonic milliseconds, set at each entry into the core: one look at the clock an event. */
   now: number;
   /** New calls are refused; OPTIONS are answered 503. */
@@ -87,11 +90,12 @@ export interface Core {
   readonly finished: Finished;
   readonly own: Map<string, OwnRequest>;
   /**
-   * INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. Until `unknownUntil` a
-   * final of an INVITE that is unknown here is of a call that the node before had no time to store.
+   * INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. `since`: when this node
+   * took over. Until `unknownUntil` a final of an INVITE that is unknown here is of a call that the node before had no time to store.
    */
   readonly restored: {
     readonly pending: Map<string, ResponseContext>;
+    since: number;
     until: number;
     unknownUntil: number;
   };
@@ -118,7 +122,7 @@ export interface Core {
 export type AnswerProbe = (question: string) => string | null;
 
 /** "transport:address:port": the resolved place a request is sent to. */
-export function placeOf(flow: Flow): string {
+export function placeOf(flow: Pick<Flow, "transport" | "address" | "port">): string {
   return `${flow.transport}:${flow.address}:${flow.port}`;
 }
 

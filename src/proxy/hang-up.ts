@@ -3,6 +3,7 @@ import { SipParseError } from "../sip/message/parse-error.ts";
 import { parseOwn } from "../sip/message/sip-message.ts";
 import { addressOf } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
+import { attemptMark } from "./branch.ts";
 import { type Core, isReliable, placeOf } from "./core.ts";
 import { dialogRequest, nextHopOf, type Remote } from "./own-message.ts";
 import { flowTo, sendOwn } from "./own-requests.ts";
@@ -61,7 +62,7 @@ function bye(
       return;
     }
     const scope = { nextVia: "", callId, fromTag: side.from, cseq: side.cseq, method: "BYE" };
-    const branch = core.signer.branch(scope, placeOf(flow), 1, "AAAAAAAAAA");
+    const branch = core.signer.branch(scope, placeOf(flow), attemptMark(1, false), "AAAAAAAAAA");
     const dialog = {
       from: `From: ${side.from}\r\n`,
       to: `To: ${side.to}\r\n`,

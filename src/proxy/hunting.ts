@@ -5,7 +5,7 @@ import { startInviteClient } from "../sip/transaction/invite-client.ts";
 import { startNonInviteClient } from "../sip/transaction/non-invite-client.ts";
 import type { Flow } from "../transport/flow.ts";
 import { challengesOf, isBetter } from "./best-response.ts";
-import { ATTEMPTS_MAX } from "./branch.ts";
+import { ATTEMPTS_MAX, attemptMark } from "./branch.ts";
 import { abandon, forgetUnanswered, isPending, rememberUnanswered } from "./branch-side.ts";
 import { type Core, isReliable, placeOf } from "./core.ts";
 import { recordRoutes } from "./record-route.ts";
@@ -54,14 +54,15 @@ function startBranch(core: Core, context: ResponseContext, message: SipMessage, 
   }
   let breadth = breadthFor(context);
   context.attempts++;
+  const mark = attemptMark(context.attempts, context.inDialog);
   let place = hop;
-  let id = core.signer.branch(context.scope, hop.place, context.attempts, context.loop);
+  let id = core.signer.branch(context.scope, hop.place, mark, context.loop);
   let text = forwarded(core, context, message, { hop, id, breadth });
   const tcp = text.length > UDP_BYTES_MAX ? overTcp(core, hop) : null;
   if (tcp !== null) {
     place = tcp;
     breadth = Math.ceil(breadth / 2); // the rest is for the same target by UDP
-    id = core.signer.branch(context.scope, tcp.place, context.attempts, context.loop);
+    id = core.signer.branch(context.scope, tcp.place, mark, context.loop);
     text = forwarded(core, context, message, { hop: tcp, id, breadth });
   }
   const branch = newBranch(core, context, place, { id, text, breadth });

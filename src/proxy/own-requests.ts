@@ -9,6 +9,7 @@ import {
 import { type ClientEvent, TICK } from "../sip/transaction/transaction.ts";
 import { addressOf, isNumericHost, type SipUri, uriParam } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
+import { attemptMark } from "./branch.ts";
 import { type Core, isReliable, placeOf } from "./core.ts";
 import { dialogRequest, fromStray, linesOf, nextHopOf, remoteOf } from "./own-message.ts";
 import type { OwnRequest, OwnRequestEnd } from "./own-request.ts";
@@ -151,7 +152,7 @@ export function endAnswer(core: Core, response: SipMessage, flow: Flow, inDialog
     const branch = core.signer.branch(
       { ...scope, method: `late ${method} ${response.toTag}` },
       placeOf(to),
-      1,
+      attemptMark(1, false),
       loop,
     );
     const via = core.identity.via(to.listener, branch);

@@ -37,7 +37,7 @@ const UDP_PAYLOAD_MAX = 65_507;
 /** What a new configuration may change while calls run. */
 export interface Reconfiguration {
   readonly identity: Identity;
-  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency">;
+  readonly router: Pick<Router, "classify" | "plan" | "isTargetAddress" | "hasEmergency" | "targets">;
   /** The cluster's secrets: the first signs, all verify. */
   readonly secrets: readonly string[];
   readonly timers: TimerSettings;
@@ -111,7 +111,7 @@ export class SipProxy {
       clients: new Map(),
       finished: new Finished(wheel),
       own: new Map(),
-      restored: { pending: new Map(), until: 0, unknownUntil: 0 },
+      restored: { pending: new Map(), since: 0, until: 0, unknownUntil: 0 },
       probes: new Map(),
       keptCancels: new Map(),
       strayFinals: new Map(),
@@ -173,12 +173,14 @@ export class SipProxy {
   }
 
   /**
-   * All that the node before has stored comes to this one: of a call whose final response is heard and of which nothing came, the INVITE
-   * was forwarded in its last milliseconds.
+   * This node takes over from another one, whose calls are restored from now on.
+   * @param isWhole all that it has stored comes to this one: of a call whose final response is heard and of which nothing came, the
+   *   INVITE was forwarded in its last milliseconds
    */
-  expectUnknown(): void {
+  takeOver(isWhole: boolean): void {
     const { core } = this;
-    core.restored.unknownUntil = this.now() + core.timerCMs + core.timers.transactionMs;
+    core.restored.since = this.now();
+    if (isWhole) core.restored.unknownUntil = core.restored.since + core.timerCMs + core.timers.transactionMs;
   }
 
   /**

@@ -2,7 +2,6 @@
 import type { SipMessage } from "../sip/message/sip-message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { cancelBranch, forgetUnanswered, stepBranch, stepCancel } from "./branch-side.ts";
-import { onHungUp } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { onFailureResponse, settle } from "./hunting.ts";
@@ -105,7 +104,6 @@ function onSuccess(
   }
   if (context.finalSent > 0 && context.invite === null) return;
   respond(core, context, response.status, withoutTopVia(response, context.reply), response);
-  if (context.method === "BYE" && core.restored.pending.size > 0) onHungUp(core, context.callKey);
   // 10. What else is pending is cancelled.
   for (const other of context.branches)
     if (other !== branch) cancelBranch(core, context, other, COMPLETED_ELSEWHERE);

@@ -8,6 +8,7 @@ import type { ServerEffect, ServerEvent } from "../sip/transaction/transaction.t
 import type { Flow } from "../transport/flow.ts";
 import { answerOf, refreshOf } from "./call-facts.ts";
 import type { Core } from "./core.ts";
+import { beginAnew, onHungUp } from "./hung-up.ts";
 import type { Refusal } from "./refusal.ts";
 import type { ResponseContext } from "./response-context.ts";
 
@@ -110,11 +111,14 @@ export function concluded(
   else if (status >= 300) {
     const by = context.cancelled ? "cancel" : status === 408 ? "timeout" : "refused";
     core.calls.failed(callKey, { status, by, reason: firstReason(context.cancelReason) });
-  } else if (response !== null) core.calls.answered(callKey, answerOf(response, core.identity), core.now);
+  } else if (response !== null) {
+    if (core.restored.pending.size > 0 && !core.calls.knows(callKey)) beginAnew(core, context);
+    core.calls.answered(callKey, answerOf(response, core.identity), core.now);
+  }
 }
 
 /** Value of the first of some Reason lines. */
-function firstReason(lines: string): string {
+export function firstReason(lines: string): string {
   const line = lines.split("\r\n", 1)[0] ?? "";
   return line.slice(line.indexOf(":") + 1).trim();
 }
@@ -130,7 +134,9 @@ function concludedInDialog(
   const isGone = (status === 481 || status === 408) && method !== "NOTIFY" && method !== "SUBSCRIBE";
   if (method === "BYE") {
     // A BYE that is challenged comes again (§22.2); any other final means that the call is over (§15.1.1).
-    if (status !== 401 && status !== 407) core.calls.ended(callKey, null);
+    if (status === 401 || status === 407) return;
+    core.calls.ended(callKey, null);
+    onHungUp(core, callKey);
   } else if (isGone) core.calls.ended(callKey, "dialog-lost");
   else if (status < 300 && response !== null && (method === "INVITE" || method === "UPDATE")) {
     core.calls.refreshed(callKey, refreshOf(context, response), core.now);

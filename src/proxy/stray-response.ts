@@ -12,14 +12,15 @@ import { addressOf, isNumericHost } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
 import { branchMethod, viaText } from "./branch.ts";
 import { abandon } from "./branch-side.ts";
-import { learnOfCall, tellOfStray } from "./concluded-elsewhere.ts";
+import { tellOfStray } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
-import type { Core } from "./core.ts";
+import type { Core, KeptCancel } from "./core.ts";
 import { answerStray, endAnswer } from "./own-requests.ts";
 import { withoutTopVia } from "./request-edits.ts";
 import type { ResponseContext } from "./response-context.ts";
-import { respond } from "./server-side.ts";
+import { firstReason, respond } from "./server-side.ts";
 import { keyOf } from "./transaction-key.ts";
+import { onCancelled, onConcluded } from "./unknown-call.ts";
 
 export const STRAYS_PER_SECOND_MAX = 4_000;
 /** Finals that are remembered so that no other target's follows. */
@@ -57,29 +58,47 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   if (context?.invite === null) joinOther(core, context, response);
   else if (core.finished.answers.find(key) !== undefined) core.counters.add("dropped.response-late");
   else if (context !== undefined) joinContext(core, context, response, flow);
-  else if (method === "INVITE" && (core.keptCancels.get(key)?.until ?? 0) > core.now)
-    endCancelled(core, key, response, flow);
-  else if (response.cseqMethod === "INVITE" && response.status >= 200) {
-    onFinal(core, key, response, { next, flow, isCancelled: false });
-  } else {
+  else if (response.cseqMethod === "INVITE") onInvite(core, key, response, { next, flow });
+  else {
     tellOfStray(core, response);
     forwardStray(core, response, next, flow);
   }
 }
 
-function onFinal(
+/** Of an INVITE that is unknown here. */
+function onInvite(core: Core, key: string, response: SipMessage, way: { next: Via; flow: Flow }): void {
+  const { next, flow } = way;
+  const kept = core.keptCancels.get(key);
+  if (kept !== undefined && kept.until > core.now) endCancelled(core, key, response, { ...way, kept });
+  else if (response.status < 200) forwardStray(core, response, next, flow);
+  else {
+    const final = finalOf(core, key, response);
+    const to = final === "other" ? null : forwardStray(core, response, next, flow);
+    if (final === "other") endSecond(core, response, flow);
+    else if (to !== null && final === "first") onConcluded(core, response, { from: flow, to });
+  }
+}
+
+/** The caller has given up: what still rings is cancelled, what answers is ended, what is final goes up. */
+function endCancelled(
   core: Core,
   key: string,
   response: SipMessage,
-  { next, flow, isCancelled }: { next: Via; flow: Flow; isCancelled: boolean },
+  { next, flow, kept }: { next: Via; flow: Flow; kept: KeptCancel },
 ): void {
-  const final = finalOf(core, key, response);
-  if (final === "other") {
-    endSecond(core, response, flow);
+  const { status } = response;
+  core.counters.add("stray.cancelled");
+  if (status < 200) {
+    answerStray(core, "CANCEL", response, flow, kept.reason);
     return;
   }
-  const to = forwardStray(core, response, next, flow);
-  if (to !== null && final === "first") learnOfCall(core, response, { from: flow, to, isCancelled });
+  if (status < 300) endAnswer(core, response, flow, kept.inDialog);
+  else if (finalOf(core, key, response) === "other") endSecond(core, response, flow);
+  else forwardStray(core, response, next, flow);
+  const to = flowUp(core, next, flow);
+  if (kept.isTold || to === null) return;
+  kept.isTold = true;
+  onCancelled(core, response, { from: flow, to, reason: firstReason(kept.reason) });
 }
 
 /**
@@ -152,20 +171,8 @@ function joinOther(core: Core, context: ResponseContext, response: SipMessage): 
   settleContext(core, context);
 }
 
-/** The caller has given up: what still rings is cancelled, what answers is ended, what is final goes up. */
-function endCancelled(core: Core, key: string, response: SipMessage, flow: Flow): void {
-  const { status } = response;
-  core.counters.add("stray.cancelled");
-  if (status < 200) answerStray(core, "CANCEL", response, flow, core.keptCancels.get(key)?.reason ?? "");
-  else if (status < 300) endAnswer(core, response, flow, core.keptCancels.get(key)?.inDialog ?? false);
-  else {
-    const next = response.secondVia;
-    if (next !== null) onFinal(core, key, response, { next, flow, isCancelled: true });
-  }
-}
-
-/** Up to where the next Via says (§16.11, §18.2.2), and the ACK of a non-2xx INVITE final down by ourselves. @returns where; null: nowhere */
-function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): Flow | null {
+/** Where the next Via says (§16.11, §18.2.2). @returns null: no listener of ours reaches it */
+function flowUp(core: Core, next: Via, flow: Flow): Flow | null {
   const transport = next.transport.toLowerCase();
   const received = next.received === "" ? addressOf(next.host) : next.received;
   const byMaddr = transport === "udp" && next.maddr !== null && isNumericHost(next.maddr);
@@ -175,13 +182,19 @@ function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): 
   const byRport = transport === "udp" && !byMaddr && next.rport !== null && next.rport !== "";
   const port = byRport ? Number(next.rport) : sentByPort;
   const listener = core.identity.egress(transport, address, flow.listener);
-  if (listener < 0 || (transport !== "udp" && transport !== "tcp")) {
+  if (listener < 0 || (transport !== "udp" && transport !== "tcp")) return null;
+  return { transport, listener, address, port, connection: 0 };
+}
+
+/** Up by {@link flowUp}, and the ACK of a non-2xx INVITE final down by ourselves. @returns where; null: nowhere */
+function forwardStray(core: Core, response: SipMessage, next: Via, flow: Flow): Flow | null {
+  const to = flowUp(core, next, flow);
+  if (to === null) {
     core.counters.add("dropped.response-no-listener");
     return null;
   }
   if (response.status >= 300 && response.cseqMethod === "INVITE") answerStray(core, "ACK", response, flow);
   if (response.status === 100) return null;
-  const to: Flow = { transport, listener, address, port, connection: 0 };
   core.counters.add("stray.forwarded");
   core.transports.send(to, withoutTopVia(response, to));
   return to;

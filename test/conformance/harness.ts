@@ -59,6 +59,7 @@ export class ProxyHarness {
       identity: new Identity(LISTENERS, ALIASES),
       router: {
         hasEmergency: false,
+        targets: () => [],
         classify: () => "peers",
         isTargetAddress: (address) => address === TARGET.address,
         plan: () => ({

@@ -188,9 +188,12 @@ export class ProxyWorld {
     return restoration.counts;
   }
 
-  /** The same as a node does it that serves meanwhile: each call when it is heard of, the rest as soon as time passes. */
-  inherit(stored: StoredRecords): Restoration {
-    this.proxy.expectUnknown();
+  /**
+   * The same as a node does it that serves meanwhile: each call when it is heard of, the rest as soon as time passes.
+   * @param isWhole all that the other one had stored is there
+   */
+  inherit(stored: StoredRecords, isWhole = true): Restoration {
+    this.proxy.takeOver(isWhole);
     const copy = new WarmCopy(callIdOfRecord);
     for (const [key, text] of stored.records) copy.put(key, { text, at: stored.at });
     const restoration = new Restoration(copy, {
