@@ -42,15 +42,13 @@ function learn(
   response: SipMessage,
   { from, to }: { from: Flow; to: Flow },
 ): boolean {
-  const { callId, toTag, status } = response;
   const { calls, now, restored, router } = core;
-  if (now >= restored.unknownUntil || isInDialog(response.topVia.branch)) return false;
-  if (calls.knows(key) || calls.knows(`${callId} ${toTag}`)) return false;
+  if (now >= restored.unknownUntil || isInDialog(response.topVia.branch) || calls.knows(key)) return false;
   core.counters.add("restored.unknown-call");
   const { id, group } = targetAt(router.targets(), from) ?? { id: placeOf(from), group: "" };
   calls.began(key, factsOfResponse(response, to, router.classify(to.address) ?? ""), now);
   calls.tried(key, id, group, now);
-  calls.attemptEnded(key, { id, group }, { status, reason: "" });
+  calls.attemptEnded(key, { id, group }, { status: response.status, reason: "" });
   return true;
 }
 
