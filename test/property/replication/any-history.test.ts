@@ -57,6 +57,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 ) as fc.Arbitrary<Step>;
 
+/** The store is set back, the former active goes on to the same number, the lease is won anew, and then a commit. */
+const SET_BACK: Step[] = [
+  { what: "pause", ms: 0 },
+  { what: "take-over" },
+  { what: "pause", ms: 20 },
+  { what: "former", ahead: 0, wins: true },
+];
+
 class History {
   readonly world = new ReplicationWorld();
   active: SimulatedActive = this.world.active();
@@ -144,7 +152,8 @@ class History {
    */
   private formerGoesOn({ ahead, wins }: { ahead: number; wins: boolean }): void {
     const former = this.retired.at(-1);
-    if (former === undefined) return;
+    // A snapshot in the middle of which the store is set back is one of no moment: only the number of records tells.
+    if (former === undefined || !this.standby.reader.state.isWarm) return;
     this.setBack(this.left);
     const until = (this.active.writer.committed?.commit ?? 0) + ahead;
     former.writer.up();
@@ -195,6 +204,6 @@ test("after any history the store and the standby have what the active has, and 
       world.clock.advance(1_000);
       assert.deepEqual(world.store.texts(), active.texts());
     }),
-    RUNS,
+    { ...RUNS, examples: [[SET_BACK]] },
   );
 });
