@@ -5,12 +5,14 @@
  * KEYS meta, records, journal, fence
  * ARGV 1 format, 2 identities of the cluster (the first is written), 3 node, 4 boot id, 5 epoch, 6 generation ("" begins one),
  *      7 commit, or the generation that the new one follows, 8 oldest commit to keep, 9 flags, waiting time and number of records, 10 batch,
- *      11 "1": a commit of this epoch was taken before
+ *      11 epoch under which the commit of 6 and 7 was made, "" where that is not known
+ *
+ * The epoch in meta stands beside the number of its commit: a former version commits without it, and leaves an old one there.
  */
 export const COMMIT_SCRIPT = `
 local meta, records, journal, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch, begins = tonumber(ARGV[5]), ARGV[6] == ''
-local m = redis.call('HMGET', meta, 'format', 'cluster', 'generation', 'commit')
+local m = redis.call('HMGET', meta, 'format', 'cluster', 'generation', 'commit', 'epoch')
 local kind = { redis.call('TYPE', records).ok, redis.call('TYPE', journal).ok }
 if (kind[1] ~= 'hash' and kind[1] ~= 'none') or (kind[2] ~= 'stream' and kind[2] ~= 'none') then
   return { 'garbage', 'records are a ' .. kind[1] .. ', journal is a ' .. kind[2] }
@@ -31,8 +33,12 @@ if ruling > epoch or (ruling == epoch and f[1] and (f[2] ~= ARGV[3] or f[3] ~= A
 end
 if not begins then
   if not m[1] then return { 'empty' } end
-  if ARGV[11] == '1' and ruling < epoch then return { 'set-back', m[3], m[4] } end
-  if m[3] ~= ARGV[6] or m[4] ~= ARGV[7] then return { 'elsewhere', m[3], m[4] } end
+  local followed = tonumber(ARGV[11])
+  if followed and ruling < followed then return { 'set-back', m[3], m[4] } end
+  local of, made = string.match(m[5] or '', '^(%S+) (%d+)$')
+  if of ~= m[3] .. '-' .. m[4] then made = '' end
+  if m[3] ~= ARGV[6] or m[4] ~= ARGV[7] then return { 'elsewhere', m[3], m[4], made } end
+  if followed and made ~= '' and tonumber(made) ~= followed then return { 'set-back', m[3], m[4] } end
 end
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -82,6 +88,6 @@ if begins then
 end
 local own = string.match(ARGV[2], '^%S+')
 if m[2] ~= own then redis.call('HSET', meta, 'cluster', own) end
-redis.call('HSET', meta, 'commit', string.format('%.0f', commit), 'complete', complete)
+redis.call('HSET', meta, 'commit', string.format('%.0f', commit), 'complete', complete, 'epoch', id .. ' ' .. ARGV[5])
 return { 'ok', string.format('%.0f', generation), string.format('%.0f', commit), at }
 `;

@@ -14,6 +14,7 @@ import type {
   CommitRequest,
   CommitStore,
   Position,
+  Standing,
   StoreFault,
   StoreFaultCode,
   StoreWatcher,
@@ -62,12 +63,10 @@ export class JournalWriter implements Journal, StoreWatcher {
   private readonly history = new CommitHistory();
   private role: "quiet" | "serving" | "fenced" = "quiet";
   private epoch = 0;
-  /** The highest epoch under which the store has taken a commit of this service. */
-  private committedEpoch = 0;
-  private position: Position | null = null;
+  private position: Standing | null = null;
   private laterThan = 0;
-  /** An earlier commit was sent and not answered. */
-  private uncertain = false;
+  /** The epochs under which a commit after `position` was sent and not answered: one of them may have been applied. */
+  private readonly unanswered = new Set<number>();
   private isUp = false;
   /** The store knows of the epoch: nothing is written in one that it has not granted. */
   private isGranted = true;
@@ -109,7 +108,7 @@ export class JournalWriter implements Journal, StoreWatcher {
     adopts = false,
   }: {
     epoch: number;
-    position: Position | null;
+    position: Standing | null;
     granted: boolean;
     adopts?: boolean;
   }): void {
@@ -117,10 +116,9 @@ export class JournalWriter implements Journal, StoreWatcher {
     this.isGranted = granted;
     this.role = "serving";
     this.epoch = epoch;
-    this.committedEpoch = 0;
     this.position = position;
     this.laterThan = position?.generation ?? 0;
-    this.uncertain = false;
+    this.unanswered.clear();
     this.sending = false;
     this.isResending = false;
     this.isAdopting = adopts;
@@ -228,7 +226,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   }
 
   /** The last acknowledged commit. */
-  get committed(): Position | null {
+  get committed(): Standing | null {
     return this.position;
   }
 
@@ -277,7 +275,6 @@ export class JournalWriter implements Journal, StoreWatcher {
       after: position,
       laterThan,
       epoch,
-      epochKnown: this.committedEpoch === epoch,
       complete: !this.isResending || (this.queue.isEmpty && !this.isAdopting),
       waitedMs: Math.max(0, Math.round(now - Math.min(now, this.changedAt))),
       records: this.isWhole ? this.queue.liveCount : null,
@@ -330,10 +327,9 @@ export class JournalWriter implements Journal, StoreWatcher {
     const complete = this.request?.complete ?? false;
     if (this.position?.generation !== position.generation) this.history.begin(0);
     this.history.add({ commit: position.commit, bytes: this.batch.size, at: this.sentAt });
-    this.position = position;
+    this.position = { ...position, epoch: this.request?.epoch ?? null };
     this.laterThan = position.generation;
-    this.committedEpoch = this.request?.epoch ?? 0;
-    this.uncertain = false;
+    this.unanswered.clear();
     this.counts.commits++;
     this.counts.records += this.batch.count;
     this.counts.bytes += this.batch.size;
@@ -356,25 +352,26 @@ export class JournalWriter implements Journal, StoreWatcher {
     // The commit that was sent and not answered has been applied after all: what it held is sent again, which changes nothing.
     if (
       kind === "elsewhere" &&
-      this.uncertain &&
       mine !== null &&
       position?.generation === mine.generation &&
-      position.commit === mine.commit + 1
+      position.commit === mine.commit + 1 &&
+      position.epoch !== null &&
+      this.unanswered.has(position.epoch)
     ) {
       this.history.add({ commit: position.commit, bytes: this.batch.size, at: this.sentAt });
       this.position = position;
-      this.uncertain = false;
+      this.unanswered.clear();
       return;
     }
     this.laterThan = Math.max(this.laterThan, position?.generation ?? 0);
-    if (kind === "set-back") this.resend("the store was set back to an older epoch");
+    if (kind === "set-back") this.resend("the store was set back to an older state");
     else if (position === null) this.resend("the store came back empty");
     else this.resend("the store is not where this node left it");
   }
 
   private resend(reason: string): void {
     this.position = null;
-    this.uncertain = false;
+    this.unanswered.clear();
     this.isResending = true;
     this.counts.resends++;
     this.queue.resendAll();
@@ -386,7 +383,7 @@ export class JournalWriter implements Journal, StoreWatcher {
   private onFault(fault: StoreFault): void {
     this.counts.faults++;
     this.queue.failed();
-    this.uncertain ||= fault.uncertain;
+    if (fault.uncertain && this.request !== null) this.unanswered.add(this.request.epoch);
     const away = fault.code === "REDIS_AWAY" || fault.code === "REDIS_TIMEOUT";
     this.say(away ? "away" : "degraded", fault.code, fault.message);
     this.waiters.release();

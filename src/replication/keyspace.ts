@@ -4,7 +4,7 @@
 export const KEYSPACE_FORMAT = "1";
 
 export interface Keyspace {
-  /** Hash: format, cluster, generation, commit, complete. */
+  /** Hash: format, cluster, generation, commit, complete, epoch (of the last commit, with its position). */
   readonly meta: string;
   /** Hash from a record's key to its commit's time (13 digits) and its text. */
   readonly records: string;

@@ -30,7 +30,7 @@ export function readDescription(replies: {
 }): Described {
   const { meta, time, cluster } = replies;
   if (!isList(meta) || !isList(time)) return fault("REDIS_REFUSED", "an answer that is none");
-  const [format, owner, generation, commit, complete] = meta;
+  const [format, owner, generation, commit, complete, epoch] = meta;
   const now = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
   if (meta.every((field) => field === null)) {
     return { kind: "described", position: null, complete: false, now };
@@ -46,7 +46,14 @@ export function readDescription(replies: {
   }
   const position = positionOf(`${generation}-${commit}`);
   if (position === null) return fault("JOURNAL_GARBAGE", "meta has no position");
-  return { kind: "described", position, complete: complete === "1", now };
+  const made = epochOf(position, epoch);
+  return { kind: "described", position: { ...position, epoch: made }, complete: complete === "1", now };
+}
+
+/** @param text "1764109000000-17 3": of another commit where a former version, which does not write it, has committed since */
+function epochOf({ generation, commit }: Position, text: RedisReply | undefined): number | null {
+  const match = /^(\d+-\d+) (\d{1,15})$/.exec(String(text));
+  return match?.[1] === `${generation}-${commit}` ? Number(match[2]) : null;
 }
 
 /** "1764109000000-17" */

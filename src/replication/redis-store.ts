@@ -85,7 +85,7 @@ export class RedisStore implements CommitStore, ReadStore {
       String(request.oldest),
       `${flagsOf(request)} ${request.waitedMs} ${request.records ?? "-"}`,
       request.batch,
-      request.epochKnown ? "1" : "0",
+      String(after?.epoch ?? ""),
     ];
     try {
       return readOutcome(await this.connection.call(["EVALSHA", COMMIT_SHA, ...args]));
@@ -97,7 +97,7 @@ export class RedisStore implements CommitStore, ReadStore {
   }
 
   private async runDescribe(): Promise<Described> {
-    const fields = ["format", "cluster", "generation", "commit", "complete"];
+    const fields = ["format", "cluster", "generation", "commit", "complete", "epoch"];
     const [meta, time] = await Promise.all([
       this.connection.call(["HMGET", this.keyspace.meta, ...fields]),
       this.connection.call(["TIME"]),
@@ -135,7 +135,10 @@ function readOutcome(reply: RedisReply): CommitOutcome {
     case "empty":
       return { kind: "elsewhere", position: null };
     case "elsewhere":
-      return { kind: "elsewhere", position: positionOf(first, second) };
+      return {
+        kind: "elsewhere",
+        position: { ...positionOf(first, second), epoch: third === "" ? null : Number(third) },
+      };
     case "set-back":
       return { kind: "set-back", position: positionOf(first, second) };
     default: {

@@ -12,6 +12,7 @@ import type {
   Position,
   ReadStore,
   Scanned,
+  Standing,
   StoreFault,
 } from "./store.ts";
 import type { StoreClock } from "./store-clock.ts";
@@ -37,7 +38,7 @@ export interface StandbyState {
   readonly isFilling: boolean;
   readonly reason: string;
   /** Null: nothing yet. */
-  readonly applied: Position | null;
+  readonly applied: Standing | null;
   /** Commits that the store has and this copy has not, when last asked. */
   readonly behind: number;
   /** From the oldest change of the last commit to its being applied here. */
@@ -58,7 +59,7 @@ export interface ReaderPorts {
   readonly applied: (commit: { lagMs: number; changes: number }) => void;
 }
 
-type CaughtUp = (position: Position | null) => void;
+type CaughtUp = (position: Standing | null) => void;
 
 export class StandbyReader {
   private readonly ports: ReaderPorts;
@@ -66,7 +67,7 @@ export class StandbyReader {
   private isRunning = false;
   /** Answers to requests of an earlier run or of another store are not looked at. */
   private turn = 0;
-  private applied: Position | null = null;
+  private applied: Standing | null = null;
   /** Commit up to which the journal has to be read until the copy is whole. */
   private wholeFrom: Position | null = null;
   private isComplete = false;
@@ -158,13 +159,11 @@ export class StandbyReader {
       return;
     }
     this.headCommit = position.commit;
-    const goesOn =
-      applied !== null && applied.generation === position.generation && applied.commit <= position.commit;
-    if (!goesOn) this.load(position, answer.complete);
+    if (applied === null || !goesOn(applied, position)) this.load(position, answer.complete);
     else this.read();
   }
 
-  private load(position: Position, isComplete: boolean): void {
+  private load(position: Standing, isComplete: boolean): void {
     this.snapshots++;
     this.applied = null;
     this.isComplete = isComplete;
@@ -173,7 +172,7 @@ export class StandbyReader {
     this.scan(null, position);
   }
 
-  private scan(cursor: string | null, from: Position): void {
+  private scan(cursor: string | null, from: Standing): void {
     const turn = ++this.turn;
     this.store.scan(cursor, (answer) => {
       if (turn !== this.turn) return;
@@ -183,7 +182,7 @@ export class StandbyReader {
     });
   }
 
-  private onScanned(answer: Exclude<Scanned, StoreFault>, from: Position): void {
+  private onScanned(answer: Exclude<Scanned, StoreFault>, from: Standing): void {
     this.garbage += answer.garbage;
     for (const { key, text, at } of answer.records) this.ports.copy.put(key, { text, at });
     if (answer.cursor !== null) {
@@ -250,7 +249,11 @@ export class StandbyReader {
   private apply(commit: JournalCommit): boolean {
     const { applied } = this;
     const { generation, commit: number } = commit.position;
-    const follows = applied?.generation === generation && number === applied.commit + 1;
+    // Epochs only grow: under a lower one a former active went on in a store that was set back to before this copy.
+    const follows =
+      applied?.generation === generation &&
+      number === applied.commit + 1 &&
+      commit.epoch >= (applied.epoch ?? commit.epoch);
     if (!follows && !(commit.begins && number === 1)) return false;
     const { copy, clock, storeClock } = this.ports;
     if (commit.begins) {
@@ -265,7 +268,7 @@ export class StandbyReader {
       else copy.put(key, { text, at: commit.at });
     });
     if (!isWhole) return false;
-    this.applied = commit.position;
+    this.applied = { ...commit.position, epoch: commit.epoch };
     this.headCommit = Math.max(commit.begins ? 0 : this.headCommit, number);
     if (commit.complete && !this.isComplete) {
       this.isComplete = true;
@@ -313,7 +316,7 @@ export class StandbyReader {
     });
   }
 
-  private finish(position: Position | null): void {
+  private finish(position: Standing | null): void {
     const { caughtUp } = this;
     this.caughtUp = null;
     this.stop();
@@ -326,4 +329,11 @@ export class StandbyReader {
     this.reason = reason;
     this.ports.changed(this.state);
   }
+}
+
+/** Can a copy that has applied a commit be made what the store is by the commits after it? Not where the store was set back. */
+function goesOn(applied: Standing, store: Standing): boolean {
+  if (applied.generation !== store.generation || applied.commit > store.commit) return false;
+  if (applied.commit < store.commit || applied.epoch === null || store.epoch === null) return true;
+  return applied.epoch === store.epoch;
 }

@@ -13,6 +13,11 @@ export interface Position {
   readonly commit: number;
 }
 
+/** Where a store stands, and the epoch under which that commit was made; null: not known, a former version wrote it. */
+export interface Standing extends Position {
+  readonly epoch: number | null;
+}
+
 /** Why a store did not do what it was asked; the stable names of docs/errors.md. */
 export type StoreFaultCode =
   | "REDIS_AWAY"
@@ -36,12 +41,10 @@ export interface StoreFault {
 
 export interface CommitRequest {
   /** What the writer believes to be the last commit; null: empty the store and begin a generation. */
-  readonly after: Position | null;
+  readonly after: Standing | null;
   /** Where `after` is null: the new generation is later than this one. */
   readonly laterThan: number;
   readonly epoch: number;
-  /** The store has taken a commit of this epoch already: where its fence is below, it was set back to an older state. */
-  readonly epochKnown: boolean;
   /** After this commit every live record is in the store. */
   readonly complete: boolean;
   /** How long the oldest change in it waited, in milliseconds. */
@@ -59,10 +62,10 @@ export type CommitOutcome =
   /** A newer epoch rules, or this one is another's. Nothing was written. */
   | { readonly kind: "fenced"; readonly epoch: number; readonly node: string }
   /** The store stands elsewhere; null: it is empty. Nothing was written. */
-  | { readonly kind: "elsewhere"; readonly position: Position | null }
+  | { readonly kind: "elsewhere"; readonly position: Standing | null }
   /**
-   * The fence is below an epoch that the store knew: it was set back. Where it stands says nothing, as a former holder may have
-   * gone on from there and come to the same number. Nothing was written.
+   * The fence is below an epoch that the store knew, or the commit of that number was made under another epoch: it was set back,
+   * and a former holder may have gone on from there and come to the same number. Nothing was written.
    */
   | { readonly kind: "set-back"; readonly position: Position }
   | StoreFault;
@@ -96,7 +99,7 @@ export type Described =
   | {
       readonly kind: "described";
       /** Null: the store is empty. */
-      readonly position: Position | null;
+      readonly position: Standing | null;
       readonly complete: boolean;
       /** By the store's clock. */
       readonly now: number;

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { BatchWriter } from "../../src/replication/batch.ts";
 import { RedisConnection } from "../../src/replication/redis-connection.ts";
 import { RedisStore } from "../../src/replication/redis-store.ts";
-import type { CommitOutcome, Position } from "../../src/replication/store.ts";
+import type { CommitOutcome, Standing } from "../../src/replication/store.ts";
 import { KEYSPACE } from "../integration/replication/nodes.ts";
 import { RedisServer, settingsFor } from "../integration/replication/redis-server.ts";
 
@@ -57,16 +57,16 @@ async function commits(store: RedisStore, size: number): Promise<void> {
     }
     const after = position;
     const outcome = await new Promise<CommitOutcome>((resolve) => {
-      const rest = { laterThan: 0, epoch: 1, epochKnown: true, complete: true, waitedMs: 0, records: null };
+      const rest = { laterThan: 0, epoch: 1, complete: true, waitedMs: 0, records: null };
       const oldest = Math.max(1, (after?.commit ?? 0) - 1_000);
       store.commit({ after, ...rest, oldest, batch: batch.written() }, resolve);
     });
     assert.ok(outcome.kind === "committed");
-    position = outcome.position;
+    position = { ...outcome.position, epoch: 1 };
   }
 }
 
-let position: Position | null = null;
+let position: Standing | null = null;
 const redis = await RedisServer.start();
 const connection = await new Promise<RedisConnection>((resolve) => {
   const made = new RedisConnection(settingsFor(redis.port, { commandTimeoutMs: 5_000 }), {

@@ -14,7 +14,7 @@ import { RedisConnection } from "../../src/replication/redis-connection.ts";
 import type { RedisSettings } from "../../src/replication/redis-settings.ts";
 import { RedisStore } from "../../src/replication/redis-store.ts";
 import { StandbyReader } from "../../src/replication/standby-reader.ts";
-import type { Position } from "../../src/replication/store.ts";
+import type { Standing } from "../../src/replication/store.ts";
 import { StoreClock } from "../../src/replication/store-clock.ts";
 import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import type { TransportHandlers } from "../../src/transport/flow.ts";
@@ -106,7 +106,7 @@ function standBy(): void {
 async function takeOver(from: {
   copy: WarmCopy;
   storeClock: StoreClock;
-  position: Position | null;
+  position: Standing | null;
   began: number;
 }): Promise<void> {
   const { copy, storeClock, position, began } = from;

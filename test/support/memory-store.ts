@@ -13,6 +13,7 @@ import type {
   Position,
   ReadStore,
   Scanned,
+  Standing,
   StoredRecord,
   StoreFault,
   StoreFaultCode,
@@ -21,8 +22,8 @@ import type {
 const ANSWER_MS = 1;
 const PART_RECORDS = 3;
 
-interface Data {
-  position: Position | null;
+export interface Data {
+  position: Standing | null;
   complete: boolean;
   records: Map<string, { text: string; at: number }>;
   journal: JournalCommit[];
@@ -88,7 +89,7 @@ export class MemoryStore {
       return { kind: "fenced", ...data.fence };
     }
     const { after } = request;
-    if (after !== null && data.position !== null && request.epochKnown && data.fence.epoch < request.epoch) {
+    if (after !== null && data.position !== null && data.fence.epoch < (after.epoch ?? 0)) {
       return { kind: "set-back", position: data.position };
     }
     if (
@@ -96,6 +97,16 @@ export class MemoryStore {
       (after.generation !== data.position?.generation || after.commit !== data.position.commit)
     ) {
       return { kind: "elsewhere", position: data.position };
+    }
+    const made = data.position?.epoch ?? null;
+    if (
+      after !== null &&
+      data.position !== null &&
+      after.epoch !== null &&
+      made !== null &&
+      made !== after.epoch
+    ) {
+      return { kind: "set-back", position: data.position };
     }
     data.fence = { epoch: request.epoch, node };
     const at = this.wallOffset + this.clock.now();
@@ -106,6 +117,7 @@ export class MemoryStore {
       data.position = {
         generation: Math.max((data.position?.generation ?? 0) + 1, request.laterThan + 1, at),
         commit: 0,
+        epoch: null,
       };
     }
     const { generation, commit } = data.position ?? { generation: at, commit: 0 };
@@ -116,7 +128,7 @@ export class MemoryStore {
       if (text === null) data.records.delete(key);
       else data.records.set(key, { text, at });
     });
-    data.position = position;
+    data.position = { ...position, epoch: request.epoch };
     data.complete = request.complete;
     const { epoch, complete, waitedMs, records } = request;
     data.journal.push({ position, at, epoch, begins: after === null, complete, waitedMs, records, batch });

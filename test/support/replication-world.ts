@@ -1,7 +1,7 @@
 // An active and a standby over a store in simulated time.
 import { type JournalHealth, JournalWriter } from "../../src/replication/journal-writer.ts";
 import { StandbyReader } from "../../src/replication/standby-reader.ts";
-import type { Position } from "../../src/replication/store.ts";
+import type { Standing } from "../../src/replication/store.ts";
 import { StoreClock } from "../../src/replication/store-clock.ts";
 import { WarmCopy } from "../../src/replication/warm-copy.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -13,7 +13,7 @@ export const FLUSH_MS = 5;
 interface ActiveParts {
   readonly node?: string;
   readonly epoch?: number;
-  readonly position?: Position | null;
+  readonly position?: Standing | null;
   readonly granted?: boolean;
   /** Its records come bit by bit. */
   readonly adopts?: boolean;

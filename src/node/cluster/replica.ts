@@ -6,7 +6,7 @@ import { RedisConnection } from "../../replication/redis-connection.ts";
 import type { RedisSettings } from "../../replication/redis-settings.ts";
 import { RedisStore } from "../../replication/redis-store.ts";
 import { StandbyReader } from "../../replication/standby-reader.ts";
-import type { Position } from "../../replication/store.ts";
+import type { Position, Standing } from "../../replication/store.ts";
 import { StoreClock } from "../../replication/store-clock.ts";
 import { TimeoutClock } from "../../replication/timeout-clock.ts";
 import { WarmCopy } from "../../replication/warm-copy.ts";
@@ -65,7 +65,7 @@ export class Replica {
   readonly #readerConnection: RedisConnection;
   readonly #store: RedisStore;
   #appliedAt = Number.NEGATIVE_INFINITY;
-  #position: Position | null = null;
+  #position: Standing | null = null;
   #isWriting = false;
   #unconfirmedAt = Number.NEGATIVE_INFINITY;
   readonly #events: ReplicaEvents;
@@ -144,7 +144,7 @@ export class Replica {
   /** To the journal's end. @param done with false: it could not be read to there */
   catchUp(done: (ok: boolean) => void): void {
     let isOver = false;
-    const end = (position: Position | null): void => {
+    const end = (position: Standing | null): void => {
       if (isOver) return;
       isOver = true;
       cancel();

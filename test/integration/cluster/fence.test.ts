@@ -43,7 +43,6 @@ class Writer {
       after: null,
       laterThan: 0,
       epoch,
-      epochKnown: false,
       complete: true,
       waitedMs: 0,
       records: 0,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { readRecord } from "../../../src/replication/record-text.ts";
 import { openClient } from "../../../src/replication/redis-client.ts";
-import { ActiveNode, StandbyNode, soon } from "./nodes.ts";
+import { ActiveNode, KEYSPACE, StandbyNode, soon } from "./nodes.ts";
 import { RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
 
 async function stored(redis: RedisServer): Promise<void> {
@@ -63,6 +63,24 @@ describe("a journal that a former version stored", { skip: redisObstacle }, () =
     for (const [key, text] of standby.texts()) successor.adopt(key, text);
     successor.set("call 4@atlanta.example.com", "2;0:");
     await standby.equals(successor);
+    assert.equal(successor.writer.counts.resends, 0);
+  });
+
+  test("over one of ours, whose epoch it left in meta: is no store that was set back", async () => {
+    await using redis = await RedisServer.start();
+    await stored(redis);
+    await redis.ask(["HSET", KEYSPACE.meta, "epoch", "1-1 7"]);
+    using standby = new StandbyNode(settingsFor(redis.port));
+    await soon("a warm copy", () => standby.reader.state.isWarm);
+    const { applied } = standby.reader.state;
+    assert.ok(applied !== null);
+    assert.equal(applied.epoch, null);
+    const position = { ...applied, epoch: 1 }; // as its journal says
+    using successor = new ActiveNode(settingsFor(redis.port), { node: "edge-b", epoch: 8, position });
+    for (const [key, text] of standby.texts()) successor.adopt(key, text);
+    successor.set("call 4@atlanta.example.com", "2;0:");
+    await standby.equals(successor);
+    assert.equal(standby.reader.state.applied?.epoch, 8);
     assert.equal(successor.writer.counts.resends, 0);
   });
 });

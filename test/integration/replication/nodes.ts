@@ -6,7 +6,7 @@ import { RedisConnection } from "../../../src/replication/redis-connection.ts";
 import type { RedisSettings } from "../../../src/replication/redis-settings.ts";
 import { RedisStore } from "../../../src/replication/redis-store.ts";
 import { StandbyReader } from "../../../src/replication/standby-reader.ts";
-import type { Position, StoreFault } from "../../../src/replication/store.ts";
+import type { Standing, StoreFault } from "../../../src/replication/store.ts";
 import { StoreClock } from "../../../src/replication/store-clock.ts";
 import { TimeoutClock } from "../../../src/replication/timeout-clock.ts";
 import { WarmCopy } from "../../../src/replication/warm-copy.ts";
@@ -16,7 +16,7 @@ export interface NodeOptions {
   readonly node?: string;
   readonly epoch?: number;
   readonly cluster?: readonly string[];
-  readonly position?: Position | null;
+  readonly position?: Standing | null;
   readonly flushEveryMs?: number;
 }
 

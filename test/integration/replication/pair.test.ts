@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { readRedisFacts, redisWarnings } from "../../../src/replication/redis-checks.ts";
 import { RedisConnection } from "../../../src/replication/redis-connection.ts";
-import type { Position } from "../../../src/replication/store.ts";
+import type { Standing } from "../../../src/replication/store.ts";
 import { ActiveNode, KEYSPACE, StandbyNode, soon } from "./nodes.ts";
 import { RedisServer, redisObstacle, settingsFor } from "./redis-server.ts";
 
@@ -64,7 +64,7 @@ describe("a pair through Redis", { skip: redisObstacle }, () => {
     active.set("call 1", "1;the last word");
     await active.committed();
     active.writer.retire();
-    const position = await new Promise<Position | null>((resolve) =>
+    const position = await new Promise<Standing | null>((resolve) =>
       standby.reader.catchUp(standby.store, resolve),
     );
     assert.deepEqual(position, active.writer.committed);

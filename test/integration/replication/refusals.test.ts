@@ -123,6 +123,44 @@ describe("keys that are not this cluster's", { skip: redisObstacle }, () => {
     assert.equal(await redis.ask(["HGET", fence, "epoch"]), "2");
   });
 
+  test("set back, the former active went on to the same number, and the lease was won anew: all live records are sent again", async () => {
+    await using redis = await RedisServer.start();
+    const settings = settingsFor(redis.port);
+    const cutOff = { kind: "fault", code: "REDIS_AWAY", message: "cut off", uncertain: true } as const;
+    const keys = [meta, records, journal, fence];
+    using former = new ActiveNode(settings, { node: "edge-a", epoch: 1 });
+    former.set("call 1", "1;talks");
+    await former.committed();
+    former.writer.down(cutOff);
+    for (const key of keys) await redis.ask(["COPY", key, `kept:${key}`]);
+
+    using active = new ActiveNode(settings, { node: "edge-b", epoch: 2, position: former.writer.committed });
+    active.adopt("call 1", "1;talks");
+    active.set("call 2", "1;of the active");
+    await active.committed();
+    active.writer.down(cutOff);
+    const boot = String(await redis.ask(["HGET", fence, "boot"]));
+    const commit = await redis.ask(["HGET", meta, "commit"]);
+
+    for (const key of keys) await redis.ask(["COPY", `kept:${key}`, key, "REPLACE"]);
+    while ((await redis.ask(["HGET", meta, "commit"])) !== commit) {
+      former.set("call 3", "1;of the former active");
+      former.writer.up();
+      await former.committed();
+      former.writer.down(cutOff);
+    }
+    await redis.ask(["HSET", fence, "epoch", "3", "node", "edge-b", "boot", boot]);
+    active.writer.raise(3);
+    active.set("call 4", "1;later");
+    active.writer.up();
+    await active.committed();
+    assert.equal(active.writer.counts.resends, 1);
+    using standby = new StandbyNode(settings);
+    await standby.equals(active);
+    assert.deepEqual(active.fences, []);
+    assert.match(String(await redis.ask(["HGET", meta, "epoch"])), /^\d+-\d+ 3$/);
+  });
+
   test("a wrong password: told, and right as soon as it is", async () => {
     await using redis = await RedisServer.start();
     await redis.ask(["CONFIG", "SET", "requirepass", "right"]);

@@ -369,27 +369,6 @@ describe("the epoch", () => {
     assert.equal(other.writer.health.state, "ok");
   });
 
-  test("the store was set back below it, and the former holder went on to the same number: all is sent again", () => {
-    const { it, active, clock, store } = world();
-    active.set("call 1", "a");
-    clock.advance(20);
-    const kept = store.snapshot();
-    const successor = it.active({ node: "edge-b", epoch: 2, position: store.data.position });
-    successor.adopt("call 1", "a");
-    successor.set("call 2", "of the successor");
-    clock.advance(1);
-    const at = store.data.position;
-    store.data = kept;
-    active.set("call 3", "of the former holder");
-    clock.advance(FLUSH_MS);
-    assert.deepEqual(store.data.position, at);
-    successor.set("call 4", "later");
-    clock.advance(20);
-    assert.deepEqual(store.texts(), successor.texts());
-    assert.equal(successor.writer.counts.resends, 1);
-    assert.equal(successor.writer.health.state, "ok");
-  });
-
   test("the same epoch of another holder is refused", () => {
     const { it, clock } = world();
     const other = it.active({ node: "edge-b", epoch: 1 });

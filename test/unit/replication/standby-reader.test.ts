@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CANARY_MS } from "../../../src/replication/journal-writer.ts";
 import { MISMATCH_MS, READ_RETRY_MS, READ_WAIT_MS } from "../../../src/replication/standby-reader.ts";
-import type { Position } from "../../../src/replication/store.ts";
-import { ReplicationWorld, type SimulatedStandby } from "../../support/replication-world.ts";
+import type { Standing } from "../../../src/replication/store.ts";
+import { FLUSH_MS, ReplicationWorld, type SimulatedStandby } from "../../support/replication-world.ts";
 
 function world(calls = 10) {
   const it = new ReplicationWorld();
@@ -14,8 +14,8 @@ function world(calls = 10) {
   return { it, active, clock: it.clock, store: it.store };
 }
 
-function caughtUp(it: ReplicationWorld, standby: SimulatedStandby): Position | null | undefined {
-  let position: Position | null | undefined;
+function caughtUp(it: ReplicationWorld, standby: SimulatedStandby): Standing | null | undefined {
+  let position: Standing | null | undefined;
   standby.reader.catchUp(it.store.of("edge-b"), (at) => {
     position = at;
   });
@@ -74,6 +74,27 @@ describe("a standby that starts", () => {
 });
 
 describe("a standby that follows", () => {
+  for (const commits of [1, 2]) {
+    test(`the store was set back, and a former active made ${commits} commits where there had been one: a new snapshot`, () => {
+      const { it, active, clock, store } = world();
+      const kept = store.snapshot();
+      const successor = it.active({ node: "edge-c", epoch: 2, position: store.data.position });
+      const standby = it.standby();
+      clock.advance(50);
+      successor.writer.retire();
+      store.data = kept;
+      for (let change = 0; change < commits; change++) {
+        active.set("call 1", `of the former active ${change}`);
+        clock.advance(FLUSH_MS + 1);
+      }
+      active.writer.retire();
+      clock.advance(READ_WAIT_MS + 50);
+      assert.deepEqual(standby.texts(), active.texts());
+      assert.equal(standby.reader.snapshots, 2);
+      assert.equal(standby.reader.mismatches, 0);
+    });
+  }
+
   test("has a change milliseconds later, and tells the lag from the change to its being applied", () => {
     const { it, active, clock } = world();
     const standby = it.standby();
