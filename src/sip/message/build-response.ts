@@ -1,4 +1,5 @@
 /** Responses that we make ourselves (RFC 3261 §8.2.6). */
+import { madeUp } from "../signing/made-up.ts";
 import { letters, mix32 } from "../signing/mix.ts";
 import { CALL_ID, CSEQ, FROM, TIMESTAMP, TO, VIA } from "./header-name.ts";
 import type { SipMessage } from "./sip-message.ts";
@@ -51,5 +52,5 @@ export function lineEnd(message: SipMessage, row: number): number {
 function toTag(request: SipMessage): string {
   // Values as they came: what is answered 400 may have them malformed.
   const key = `${request.topVia.branch} ${request.value(CALL_ID)} ${request.value(FROM)} ${request.value(CSEQ)}`;
-  return letters(mix32(key, 1)) + letters(mix32(key, 2));
+  return madeUp(letters(mix32(key, 1)) + letters(mix32(key, 2)));
 }

@@ -1,5 +1,6 @@
 /** Keyed hashes over short texts: what a message carries for us must come back unforged. */
 import { hash } from "node:crypto";
+import { madeUp } from "./made-up.ts";
 
 /** Fewest characters that {@link Signer.verify} takes, 48 bits: it compares as many as it is given, and none would match all. */
 const SIGNATURE_LENGTH_MIN = 8;
@@ -22,18 +23,21 @@ export class Signer {
 
   /** @returns `length` characters of base64url, 6 bits each; at most 40 */
   sign(text: string, length: number): string {
-    return hash("sha256", (this.keys[0] ?? "") + text, "base64url").slice(0, length);
+    return signatureOf((this.keys[0] ?? "") + text, length);
   }
 
   /** Was `signature` made over `text` with any of the secrets? */
   verify(text: string, signature: string): boolean {
     if (signature.length < SIGNATURE_LENGTH_MIN) return false;
     for (const key of this.keys) {
-      if (constantTimeEquals(hash("sha256", key + text, "base64url").slice(0, signature.length), signature))
-        return true;
+      if (constantTimeEquals(signatureOf(key + text, signature.length), signature)) return true;
     }
     return false;
   }
+}
+
+function signatureOf(text: string, length: number): string {
+  return madeUp(hash("sha256", text, "base64url").slice(0, length));
 }
 
 function constantTimeEquals(a: string, b: string): boolean {
