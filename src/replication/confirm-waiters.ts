@@ -4,6 +4,9 @@ import type { Clock } from "./clock.ts";
 /** A caller does not notice it; a commit takes a fraction of it. */
 export const CONFIRM_MS = 10;
 
+/** What one message led to was added within this: it leaves at one wake, for no timer is finer. */
+const WAKE_MS = 1;
+
 interface Waiter {
   readonly place: number;
   readonly deadline: number;
@@ -68,8 +71,8 @@ export class ConfirmWaiters {
     this.isArmed = true;
     this.clock.wakeAt(first.deadline, () => {
       this.isArmed = false;
-      const now = this.clock.now();
-      this.runEarly((waiter) => waiter.deadline <= now);
+      const due = this.clock.now() + WAKE_MS;
+      this.runEarly((waiter) => waiter.deadline <= due);
       this.arm();
     });
   }

@@ -53,7 +53,7 @@ async function call(world: ConfirmingWorld): Promise<string[]> {
   };
   const now = outline(world.receive(request("INVITE")));
   waited.push(...FORWARDED.filter((what) => !now.includes(what)));
-  await soon("the INVITE", () => world.names.includes("INVITE pbx1"));
+  await soon("the INVITE and its 100", () => FORWARDED.every((what) => world.names.includes(what)));
   const invite = world.sent.find(({ message }) => message.method === "INVITE");
   assert.ok(invite);
   await say(180, invite);

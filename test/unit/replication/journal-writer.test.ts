@@ -138,6 +138,23 @@ describe("redis.confirm", () => {
     assert.equal(state.active.writer.counts.unconfirmed, 1, "and is counted");
   });
 
+  test("what one message led to leaves at one wake, in order", () => {
+    const { active, clock } = world();
+    active.set("call 1", "a");
+    clock.advance(0);
+    for (let call = 0; call < 1_000; call++) active.set(`other ${call}`, "x".repeat(1_000));
+    const left: string[] = [];
+    active.writer.confirmed(() => left.push("INVITE"));
+    clock.advance(0.5);
+    active.writer.confirmed(() => left.push("100"));
+    clock.advance(3);
+    active.writer.confirmed(() => left.push("of the next message"));
+    clock.advance(CONFIRM_MS - 3.5);
+    assert.deepEqual(left, ["INVITE", "100"]);
+    clock.advance(3.5);
+    assert.equal(left.length, 3);
+  });
+
   test("does not wait for a store that is away", () => {
     const state = world();
     state.active.writer.down({ kind: "fault", code: "REDIS_AWAY", message: "gone", uncertain: true });
