@@ -113,6 +113,7 @@ export class Engine {
       get receiveBufferBytes(): number {
         return transports.receiveBufferBytes;
       },
+      received: () => transports.counters["udp.received"] ?? 0,
       shed: (share) => this.proxy.shed(share, this.#retryAfterS),
       log,
     });
