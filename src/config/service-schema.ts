@@ -66,7 +66,7 @@ export const overloadSchema = keys(
   {
     loopDelay: duration({ min: "10ms", max: "10s", example: "100ms" })
       .prefault("100ms")
-      .describe("New calls are refused while the event loop, or what waits to be read, is later than this."),
+      .describe("New calls are refused while the event loop is later than this."),
     queueBytes: whole({ min: 16_384, max: 67_108_864, example: 524_288 })
       .optional()
       .describe("New calls are refused while more bytes than this wait in the receive queue."),

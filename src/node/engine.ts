@@ -113,7 +113,6 @@ export class Engine {
       get receiveBufferBytes(): number {
         return transports.receiveBufferBytes;
       },
-      received: () => transports.counters["udp.received"] ?? 0,
       shed: (share) => this.proxy.shed(share, this.#retryAfterS),
       log,
     });

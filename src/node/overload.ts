@@ -7,9 +7,9 @@ import ipaddr from "ipaddr.js";
 import type { ListenerAddress, Transports } from "../transport/flow.ts";
 
 export interface OverloadOptions {
-  /** A beat that comes later than this is too late, and so is a datagram that waits longer to be read. */
+  /** A beat that comes later than this is too late. */
   readonly loopDelayMs: number;
-  /** Bytes that may wait unread in one socket. */
+  /** Bytes that may wait unread in the kernel. */
   readonly queueBytes: number;
 }
 
@@ -21,10 +21,6 @@ export interface OverloadBounds {
 
 /** What one look sees. */
 export interface OverloadSeen extends OverloadOptions {
-  /** How long what waits in the kernel would take to be read, at the pace of late. */
-  readonly queueMs: number;
-  /** Datagrams that were read for each that came since the look before; below 1 the queue grows. */
-  readonly pace: number;
   /** Share of the time since the look before in which the loop was busy, 0 to 1. */
   readonly busy: number;
 }
@@ -38,10 +34,8 @@ export interface OverloadState {
 
 export const AT_EASE: OverloadState = { level: 0, behind: 0 };
 
-/** Whatever the pace: a larger queue leaves a burst no room in a buffer of the usual size. */
-const QUEUE_BYTES_MAX = 1_572_864;
-/** What the kernel counts for a datagram of SIP, its own bookkeeping included: 1,280 to 2,304, and more small ones than large. */
-const DATAGRAM_BYTES = 1_536;
+/** More waits for a tenth of a second already. */
+const QUEUE_BYTES_MAX = 524_288;
 /** How often it looks. */
 const LOOK_MS = 100;
 /** Below this share of a busy loop nothing waits, and the kernel is not asked. */
@@ -76,13 +70,12 @@ export function nextState(
   seen: OverloadSeen,
   bounds: OverloadOptions,
 ): OverloadState {
-  const lateMs = Math.max(seen.loopDelayMs, seen.queueMs);
-  const behind = Math.max(lateMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
-  const isCatchingUp = behind <= before * CATCHING_UP && seen.pace >= 1;
+  const behind = Math.max(seen.loopDelayMs / bounds.loopDelayMs, seen.queueBytes / bounds.queueBytes);
+  const isCatchingUp = behind <= before * CATCHING_UP;
   if (level === 0 && (Math.min(behind, before) <= 1 || isCatchingUp)) return { level, behind };
   let letIn = 1 - level;
   if (behind > 1) {
-    if (!isCatchingUp) letIn *= behind > FAR_BEHIND ? Math.min(DEEP_CUT, seen.pace) : CUT;
+    if (!isCatchingUp) letIn *= behind > FAR_BEHIND ? DEEP_CUT : CUT;
   } else if (behind <= 0.5) {
     // Half-way to the bound there is enough that waits.
     letIn *= Math.max(LEAST_RISE, Math.min(MOST_RISE, BUSY_WANTED / Math.max(seen.busy, LOWEST_LEVEL)));
@@ -91,27 +84,10 @@ export function nextState(
   return { level: next < LOWEST_LEVEL ? 0 : next, behind };
 }
 
-/**
- * How fast the queue is read. Pure.
- * @param waiting bytes, as the kernel counts them; `before`: at the look before
- * @param read datagrams that were read in `elapsedMs`: none, as in a pause, says nothing, and the bytes alone count
- */
-export function paceOf(
-  { waiting, before }: { waiting: number; before: number },
-  read: number,
-  elapsedMs: number,
-): Pick<OverloadSeen, "queueMs" | "pace"> {
-  if (read === 0) return { queueMs: 0, pace: 1 };
-  const came = read + (waiting - before) / DATAGRAM_BYTES;
-  return { queueMs: (waiting / DATAGRAM_BYTES) * (elapsedMs / read), pace: read / Math.max(1, came) };
-}
-
 export interface OverloadPorts {
   readonly listeners: readonly ListenerAddress[];
   /** {@link Transports.receiveBufferBytes}. */
   readonly receiveBufferBytes: number;
-  /** Datagrams read so far, by all listeners. */
-  readonly received: () => number;
   /** Takes each new level. */
   readonly shed: (level: number) => void;
   readonly log: { readonly warn: (fields: object, text: string) => void };
@@ -125,14 +101,11 @@ export class OverloadWatch {
   private state = AT_EASE;
   private lastUse = performance.eventLoopUtilization();
   private lastLook = performance.now();
-  private lastReceived: number;
-  private lastWaiting = 0;
   private episode: { readonly since: number; highest: number; lastAt: number } | null = null;
   private readonly beat: NodeJS.Timeout;
 
   constructor(bounds: OverloadBounds, ports: OverloadPorts) {
     this.ports = ports;
-    this.lastReceived = ports.received();
     this.bounds = this.boundsOf(bounds);
     const udp = ports.listeners.filter(({ transport }) => transport === "udp");
     const families = new Set(udp.map(({ address }) => (address.includes(":") ? "udp6" : "udp")));
@@ -163,20 +136,14 @@ export class OverloadWatch {
 
   private look(): void {
     const now = performance.now();
-    const elapsedMs = now - this.lastLook;
-    const loopDelayMs = Math.max(0, elapsedMs - LOOK_MS);
+    const loopDelayMs = Math.max(0, now - this.lastLook - LOOK_MS);
     this.lastLook = now;
-    const received = this.ports.received();
-    const read = received - this.lastReceived;
-    this.lastReceived = received;
     const busy = performance.eventLoopUtilization(this.lastUse).utilization;
     this.lastUse = performance.eventLoopUtilization();
     const asks = busy > BUSY || this.state.level > 0;
-    const waiting = asks ? bytesWaiting(this.sockets.files, this.sockets.names) : NOTHING_WAITS;
-    const pace = paceOf({ waiting: waiting.all, before: this.lastWaiting }, read, elapsedMs);
-    this.lastWaiting = waiting.all;
+    const queueBytes = asks ? bytesWaiting(this.sockets.files, this.sockets.names) : 0;
     const { level } = this.state;
-    this.state = nextState(this.state, { loopDelayMs, ...pace, queueBytes: waiting.most, busy }, this.bounds);
+    this.state = nextState(this.state, { loopDelayMs, queueBytes, busy }, this.bounds);
     if (this.state.level !== level) this.ports.shed(this.state.level);
     this.say(now);
   }
@@ -200,28 +167,16 @@ export class OverloadWatch {
   }
 }
 
-/** Unread bytes, of the fullest socket and of all together. */
-interface BytesWaiting {
-  most: number;
-  all: number;
-}
-
-const NOTHING_WAITS: Readonly<BytesWaiting> = { most: 0, all: 0 };
-
 /**
- * Unread bytes of the UDP sockets with these names; 0 where the system does not tell. The file is memory, and read at once: a
- * detour over the thread pool costs several times what it saves.
+ * Unread bytes of the UDP sockets with these names, the largest of them; 0 where the system does not tell. The file is memory,
+ * and read at once: a detour over the thread pool costs several times what it saves.
  */
-function bytesWaiting(files: readonly string[], names: ReadonlySet<string>): BytesWaiting {
-  const waiting = { ...NOTHING_WAITS };
+function bytesWaiting(files: readonly string[], names: ReadonlySet<string>): number {
+  let most = 0;
   for (const file of files) {
-    for (const line of textOf(file).split("\n").slice(1)) {
-      const bytes = waitingIn(line, names);
-      waiting.most = Math.max(waiting.most, bytes);
-      waiting.all += bytes;
-    }
+    for (const line of textOf(file).split("\n").slice(1)) most = Math.max(most, waitingIn(line, names));
   }
-  return waiting;
+  return most;
 }
 
 function textOf(file: string): string {

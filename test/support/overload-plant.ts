@@ -1,5 +1,5 @@
 // A node under load as a model: calls that come, work that they make, a queue in the kernel. It is what the control law is tried on.
-import { AT_EASE, nextState, type OverloadOptions, paceOf } from "../../src/node/overload.ts";
+import { AT_EASE, nextState, type OverloadOptions } from "../../src/node/overload.ts";
 import { Random } from "../fuzz/random.ts";
 
 const LOOK_MS = 100;
@@ -50,8 +50,6 @@ export function runPlant(
   let pausedUntil = -1;
   let lookDue = LOOK_MS;
   let looked = 0;
-  let read = 0;
-  let waited = 0;
   const waiting = (): number => (queue.length - head) * DATAGRAM_BYTES;
   const arrive = (piece: Piece): void => {
     if (waiting() >= plant.bufferBytes) lost++;
@@ -99,7 +97,6 @@ export function runPlant(
     owedUs += 1_000;
     while (owedUs > 0 && head < queue.length) {
       const us = work(queue[head++] ?? "ack", now);
-      read++;
       owedUs -= us;
       busyUs += us;
     }
@@ -107,15 +104,12 @@ export function runPlant(
     if (now < lookDue) continue;
     const seen = {
       loopDelayMs: now - lookDue,
-      ...paceOf({ waiting: waiting(), before: waited }, read, now - looked),
       queueBytes: waiting(),
       busy: Math.min(1, busyUs / ((now - looked) * 1_000)),
     };
     state = nextState(state, seen, bounds);
     levels.push(state.level);
     busyUs = 0;
-    read = 0;
-    waited = waiting();
     looked = now;
     lookDue = now + LOOK_MS;
   }

@@ -1,20 +1,11 @@
 // How much of the new calls is refused, from what is seen of the load.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  AT_EASE,
-  kernelName,
-  nextState,
-  type OverloadSeen,
-  paceOf,
-  waitingIn,
-} from "../../../src/node/overload.ts";
+import { AT_EASE, kernelName, nextState, type OverloadSeen, waitingIn } from "../../../src/node/overload.ts";
 import { type PlantRun, runPlant } from "../../support/overload-plant.ts";
 
 const BOUNDS = { loopDelayMs: 100, queueBytes: 500_000 };
-/** What a node with a large buffer has. */
-const DEFAULT_BOUNDS = { loopDelayMs: 100, queueBytes: 1_572_864 };
-const QUIET: OverloadSeen = { loopDelayMs: 0, queueMs: 0, pace: 1, queueBytes: 0, busy: 0.5 };
+const QUIET: OverloadSeen = { loopDelayMs: 0, queueBytes: 0, busy: 0.5 };
 
 describe("the next level", () => {
   interface Row extends Partial<OverloadSeen> {
@@ -40,33 +31,6 @@ describe("the next level", () => {
     { name: "above it", level: 0, queueBytes: 500_001, before: 1.01, next: 0.1 },
     { name: "at twice its bound", level: 0, queueBytes: 1_000_000, before: 1.01, next: 0.1 },
     { name: "above that: the deep cut", level: 0, queueBytes: 1_000_001, before: 1.01, next: 0.5 },
-    { name: "what waits takes as long as the loop may be late", level: 0, queueMs: 100, before: 2, next: 0 },
-    { name: "longer, twice", level: 0, queueMs: 101, before: 1.01, next: 0.1 },
-    { name: "longer, twice, but less than at first", level: 0, queueMs: 180, before: 2, next: 0 },
-    {
-      name: "less than at first only because it is read faster: it grows",
-      level: 0,
-      queueMs: 180,
-      pace: 0.9,
-      before: 2,
-      next: 0.1,
-    },
-    {
-      name: "far behind, and three come for one that is read",
-      level: 0,
-      queueMs: 250,
-      pace: 0.33,
-      before: 2,
-      next: 0.67,
-    },
-    {
-      name: "far behind, and hardly more come than are read",
-      level: 0,
-      queueMs: 250,
-      pace: 0.9,
-      before: 2,
-      next: 0.5,
-    },
     { name: "both above: the worse counts", level: 0.5, loopDelayMs: 110, queueBytes: 1_100_000, next: 0.75 },
     { name: "one above, one far below", level: 0.5, loopDelayMs: 150, next: 0.55 },
     {
@@ -117,69 +81,6 @@ describe("the next level", () => {
   });
 });
 
-describe("how fast the queue is read", () => {
-  const WAITING = 1_536_000; // a thousand
-  const rows = [
-    { name: "nothing waits", waiting: 0, before: 0, read: 1_000, elapsedMs: 100, queueMs: 0, pace: 1 },
-    {
-      name: "as much waits as was read",
-      waiting: WAITING,
-      before: WAITING,
-      read: 1_000,
-      elapsedMs: 100,
-      queueMs: 100,
-      pace: 1,
-    },
-    {
-      name: "read half as fast",
-      waiting: WAITING,
-      before: WAITING,
-      read: 500,
-      elapsedMs: 100,
-      queueMs: 200,
-      pace: 1,
-    },
-    {
-      name: "twice as much came as was read",
-      waiting: WAITING,
-      before: 0,
-      read: 1_000,
-      elapsedMs: 100,
-      queueMs: 100,
-      pace: 0.5,
-    },
-    {
-      name: "half as much",
-      waiting: WAITING / 2,
-      before: WAITING,
-      read: 1_000,
-      elapsedMs: 100,
-      queueMs: 50,
-      pace: 2,
-    },
-    {
-      name: "nothing came",
-      waiting: 0,
-      before: WAITING,
-      read: 1_000,
-      elapsedMs: 100,
-      queueMs: 0,
-      pace: 1_000,
-    },
-    {
-      name: "a pause: nothing was read",
-      waiting: WAITING,
-      before: 0,
-      read: 0,
-      elapsedMs: 400,
-      queueMs: 0,
-      pace: 1,
-    },
-  ];
-  for (const { name, waiting, before, read, elapsedMs, ...expected } of rows)
-    test(name, () => assert.deepEqual(paceOf({ waiting, before }, read, elapsedMs), expected));
-});
-
 describe("a node under the law, as a model", () => {
   const REFUSED_US = 35;
   const PLANT = { refusedUs: REFUSED_US, bufferBytes: 8_000_000, pauseMs: 10 };
@@ -191,7 +92,7 @@ describe("a node under the law, as a model", () => {
     const offered = [BEFORE_S, DURING_S, BEFORE_S].flatMap((seconds, part) =>
       Array.from({ length: seconds }, () => (part === 1 ? capacity * factor : quiet)),
     );
-    return { capacity, ran: runPlant({ ...PLANT, callUs }, { offered, bounds: DEFAULT_BOUNDS, seed }) };
+    return { capacity, ran: runPlant({ ...PLANT, callUs }, { offered, bounds: BOUNDS, seed }) };
   };
   const rows = [
     { callUs: 500, factor: 1.05 },
@@ -212,7 +113,7 @@ describe("a node under the law, as a model", () => {
         assert.ok(worst >= 0.8 * Math.min(best, capacity), `${during.join()} of ${best.toFixed(0)}`);
         assert.equal(ran.lost, 0, "no message of a call is lost in a full queue");
         const settled = ran.queueBytes.slice(BEFORE_S + 3, BEFORE_S + DURING_S);
-        assert.ok(Math.max(...settled) <= 4 * DEFAULT_BOUNDS.queueBytes, settled.join());
+        assert.ok(Math.max(...settled) <= 4 * BOUNDS.queueBytes, settled.join());
       });
 
       test(`${callUs} us a call, ${factor} times, seed ${seed}: the level does not swing`, () => {
@@ -220,7 +121,7 @@ describe("a node under the law, as a model", () => {
         const settled = ran.levels.slice(10 * (BEFORE_S + 4), 10 * (BEFORE_S + DURING_S) - 5);
         const mean = settled.reduce((sum, level) => sum + level, 0) / settled.length;
         const off = Math.sqrt(settled.reduce((sum, level) => sum + (level - mean) ** 2, 0) / settled.length);
-        assert.ok(off < 0.1, `${off.toFixed(3)} around ${mean.toFixed(2)}`);
+        assert.ok(off < 0.08, `${off.toFixed(3)} around ${mean.toFixed(2)}`);
         assert.deepEqual(
           ran.levels.slice(0, 10 * BEFORE_S - 5).filter((level) => level > 0),
           [],
