@@ -24,8 +24,14 @@ function packagesInstalled() {
   const hidden = "node_modules/.package-lock.json";
   if (!existsSync(join(ROOT, hidden))) return false;
   const have = readJson(hidden).packages;
+  const wanted = Object.keys(readJson("package.json").optionalDependencies).map(
+    (name) => `node_modules/${name}`,
+  );
   return Object.entries(readJson("package-lock.json").packages).every(
-    ([path, entry]) => path === "" || entry.optional === true || have[path]?.version === entry.version,
+    ([path, entry]) =>
+      path === "" ||
+      (entry.optional === true && !wanted.includes(path)) ||
+      have[path]?.version === entry.version,
   );
 }
 

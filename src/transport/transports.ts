@@ -3,6 +3,8 @@ import { networkInterfaces } from "node:os";
 import type { Clock } from "../sip/timer/clock.ts";
 import { Burst } from "./burst.ts";
 import { type Counters, zeroCounters } from "./counters.ts";
+import type { DatagramIo } from "./datagrams/datagram-io.ts";
+import { openDatagramIo } from "./datagrams/open.ts";
 import { isPort } from "./failure.ts";
 import type { Flow, ListenerAddress, SendFailure, TransportHandlers, Transports } from "./flow.ts";
 import { DEFAULT_LIMITS, RECEIVE_BUFFER_BYTES, type TransportLimits } from "./limits.ts";
@@ -27,7 +29,10 @@ export async function openTransports(
   options: TransportOptions,
   clock: Clock,
 ): Promise<Transports> {
-  const transports = new OpenTransports(handlers, { ...DEFAULT_LIMITS, ...options }, clock);
+  const { io, why } = await openDatagramIo();
+  const transports = new OpenTransports(handlers, { ...DEFAULT_LIMITS, ...options }, clock, io);
+  if (why !== null)
+    transports.warnings.push(`datagrams go one by one, which costs an eighth more a call: ${why}`);
   try {
     for (const address of listen) await transports.listen(address);
   } catch (error) {
@@ -47,11 +52,14 @@ class OpenTransports implements Transports {
   private readonly udp: (UdpListener | undefined)[] = [];
   private readonly tcp: TcpTransport;
   receiveBufferBytes = Number.POSITIVE_INFINITY;
-  private readonly burst = new Burst(setImmediate);
+  private readonly io: DatagramIo;
+  private readonly burst: Burst;
   private watchedCount = 0;
   private isClosed = false;
 
-  constructor(handlers: TransportHandlers, limits: TransportLimits, clock: Clock) {
+  constructor(handlers: TransportHandlers, limits: TransportLimits, clock: Clock, io: DatagramIo) {
+    this.io = io;
+    this.burst = new Burst(io, setImmediate);
     this.handlers = handlers;
     this.limits = limits;
     this.tcp = new TcpTransport({ handlers, limits, counters: this.counters, clock });
@@ -118,7 +126,6 @@ class OpenTransports implements Transports {
 
   abort(): void {
     this.isClosed = true;
-    this.burst.drop();
     for (const listener of this.udp) listener?.close();
     this.tcp.abort();
   }
@@ -136,10 +143,10 @@ class OpenTransports implements Transports {
   }
 
   private async listenUdp(address: ListenerAddress): Promise<ListenerAddress> {
-    const { handlers, limits, counters, burst } = this;
+    const { handlers, limits, counters, io, burst } = this;
     const socket = await bindListener(address.address, address.port);
     const index = this.listeners.length;
-    const listener = new UdpListener(index, socket, { handlers, limits, counters, burst });
+    const listener = new UdpListener(index, socket, { handlers, limits, counters, io, burst });
     this.udp[index] = listener;
     this.receiveBufferBytes = Math.min(this.receiveBufferBytes, listener.receiveBufferBytes);
     if (listener.receiveBufferBytes < RECEIVE_BUFFER_BYTES) {

@@ -1,0 +1,104 @@
+// One socket whose datagrams go by the many: it is polled, and what the system has no room for waits here.
+import type { Flow } from "../flow.ts";
+import { type DatagramHandlers, type DatagramSocket, systemError } from "./datagram-io.ts";
+import { codeOf, type Poll, type SystemCalls } from "./system-calls.ts";
+
+/** Datagrams that wait for a socket whose send buffer is full; beyond, they count as not sent. */
+export const WAITING_MAX = 1_024;
+
+/** What sends for it. */
+interface Io {
+  receive(fd: number, handlers: DatagramHandlers): number;
+  post(outlet: Outlet, flow: Flow, message: string): void;
+  forget(outlet: Outlet): void;
+  flush(): void;
+}
+
+/** A socket as it is sent by. */
+export interface Outlet {
+  readonly fd: number;
+  readonly isConnected: boolean;
+  /** @param again it was the second attempt @returns to make a second one now */
+  unsent(flow: Flow, message: string, code: string, again: boolean): boolean;
+  /** The system has no room: this and what follows leave later. */
+  wait(flow: Flow, message: string): void;
+}
+
+export class PolledSocket implements DatagramSocket, Outlet {
+  readonly fd: number;
+  readonly isConnected: boolean;
+  private readonly io: Io;
+  private readonly calls: SystemCalls;
+  private readonly poll: Poll;
+  private readonly handlers: DatagramHandlers;
+  private waiting: { flow: Flow; message: string }[] = [];
+  private closed = false;
+
+  /** @param fd its own, closed with it */
+  constructor(io: Io, calls: SystemCalls, fd: number, isConnected: boolean, handlers: DatagramHandlers) {
+    this.io = io;
+    this.calls = calls;
+    this.fd = fd;
+    this.isConnected = isConnected;
+    this.handlers = handlers;
+    this.poll = calls.poll(fd, this.ready);
+  }
+
+  post(flow: Flow, message: string): void {
+    if (this.closed) return;
+    if (this.waiting.length > 0) this.wait(flow, message);
+    else this.io.post(this, flow, message);
+  }
+
+  unsent(flow: Flow, message: string, code: string, again: boolean): boolean {
+    return !this.closed && this.handlers.unsent(flow, message, systemError("sendmmsg", code), again);
+  }
+
+  wait(flow: Flow, message: string): void {
+    if (this.closed) return;
+    if (this.waiting.length >= WAITING_MAX) {
+      this.unsent(flow, message, "ENOBUFS", true);
+      return;
+    }
+    if (this.waiting.length === 0) this.poll.watch(true);
+    this.waiting.push({ flow, message });
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.waiting = [];
+    this.io.forget(this); // the number of its descriptor may be another's soon
+    this.poll.close();
+    this.calls.close(this.fd);
+  }
+
+  private readonly ready = (status: number, { writable }: { readonly writable: boolean }): void => {
+    if (this.closed) return;
+    try {
+      if (status < 0) this.poll.watch(this.waiting.length > 0);
+      if (writable) this.release();
+      this.read();
+    } catch (error) {
+      // Outside of Node's own callbacks nobody would hear of it.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  };
+
+  private read(): void {
+    const result = this.io.receive(this.fd, this.handlers);
+    if (result >= 0 || this.closed) return;
+    const code = codeOf(result);
+    if (code !== "EAGAIN" && code !== "EINTR") this.handlers.failed(systemError("recvmmsg", code));
+  }
+
+  private release(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    this.poll.watch(false);
+    for (const { flow, message } of waiting) this.io.post(this, flow, message);
+    this.io.flush(); // what finds no room again waits again
+  }
+}
