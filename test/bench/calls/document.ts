@@ -38,7 +38,7 @@ ${REPLICATION_MARKS.end}
 - Kamailio of Debian: stateful (tm), record-routing, dialog tracking, one UDP worker. *default* is Debian's debugging
   allocator (qm), *fm* the one for production (\`-x fm -X fm\`). Tandem: call table and call records on, log at \`info\`.
 - *Processor time*: user and system time of the whole process tree, from /proc, over the calls of a window. Every proxy is
-  started anew in each of three rounds, serves 12 s of a thousand calls each before (V8 compiles for so long), and the proxies take turns.
+  started anew in each of three rounds, serves 30 s of a thousand calls each before (V8 compiles most of it by then), and the proxies take turns.
 - *Highest clean rate*: steps of two and a half seconds; clean is when failed calls and messages sent again are below 0.1% of the calls.
 - *Offered twice that*: a proxy started anew gets twice its clean rate for 8 seconds, from one tick to the next. Completed is a call whose BYE
   was answered within them; a call that is refused (503) or fails is not. The load may not be able to begin as many: the row has what it did begin.
