@@ -225,7 +225,17 @@ export class CallTable {
     if (call.legs > 0) return;
     if (end.reason !== "") call.reason = end.reason;
     // A BYE may end it while it rings, too (RFC 3261 §15).
-    this.finish(call, end.by === "refused" ? (call.hungUpBy ?? end.by) : end.by, end.status);
+    const isHungUp = end.by === "refused" || end.by === "timeout";
+    this.finish(call, isHungUp ? (call.hungUpBy ?? end.by) : end.by, end.status);
+  }
+
+  /** A BYE of the dialog has gone through another node, which had no time to say so. Nothing where one is known. */
+  hungUp(key: string, by: "caller" | "callee", calleeTag: string): void {
+    const call = this.calls.get(key);
+    if (call === undefined || call.hungUpBy !== null || !isOfDialog(call, calleeTag)) return;
+    call.hungUpBy = by;
+    if (!call.isAnswered) call.earlyByeTag = copied(calleeTag);
+    this.changed(call);
   }
 
   /** The dialog is over; one that is early is left to the final response of its INVITE. @param by null: by whoever sent the BYE */
@@ -253,6 +263,10 @@ export class CallTable {
     call.upSince = answered;
     this.seized(call.target).answered++;
     this.finish(call, by, 200, now - ended);
+  }
+
+  earlyByeTag(key: string): string {
+    return this.calls.get(key)?.earlyByeTag ?? "";
   }
 
   knows(key: string): boolean {

@@ -2,6 +2,7 @@
  * Sockets of a standby: known from the configuration, opened when this node takes over, closed unread when it must serve no more.
  * While they are closed nothing is sent, and nothing fails: what is not sent was sent by another node, or is sent again by a timer.
  */
+import { openDatagramIo } from "../transport/datagrams/open.ts";
 import type { Flow, ListenerAddress, TransportHandlers, Transports } from "../transport/flow.ts";
 
 /** Opens the listeners, all or none; in production `openTransports` with its options. */
@@ -33,6 +34,8 @@ export class TransportsGate implements Transports {
   constructor(options: GateOptions) {
     this.options = options;
     this.listeners = options.listen;
+    // What the sockets need of the system is loaded now, and not in the takeover.
+    void openDatagramIo();
   }
 
   get isServing(): boolean {

@@ -35,7 +35,8 @@ export function forwardAck(core: Core, arrival: Arrival): void {
     overStream: isReliable(flow),
   });
   if (core.restored.pending.size > 0) onAckSeen(core, request, route.routes.map(({ text }) => text).join());
-  if (core.now < core.restored.unknownUntil) core.calls.acknowledged(destination.callKey);
+  if (core.now < core.restored.unknownUntil + core.timers.transactionMs)
+    core.calls.acknowledged(destination.callKey);
   core.counters.add("ack.forwarded");
   core.transports.send(flow, text);
 }

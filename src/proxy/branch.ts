@@ -13,6 +13,7 @@
 import type { Via } from "../sip/header/via.ts";
 import { PROXY_AUTHORIZATION, PROXY_REQUIRE, ROUTE } from "../sip/message/header-name.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
+import { madeUp } from "../sip/signing/made-up.ts";
 import { letters, Mix, mix32 } from "../sip/signing/mix.ts";
 import { Signer } from "../sip/signing/signer.ts";
 
@@ -52,7 +53,7 @@ export class BranchSigner {
    * @param loop    of {@link loopValue}
    */
   branch(scope: BranchScope, target: string, attempt: string, loop: string): string {
-    const head = BRANCH_PREFIX + attempt + letters(mix32(target)) + loop;
+    const head = madeUp(BRANCH_PREFIX + attempt + letters(mix32(target)) + loop);
     return head + this.signer.sign(signed(head, scope), SIGNATURE_LENGTH);
   }
 
@@ -63,7 +64,7 @@ export class BranchSigner {
       .add(scope.callId)
       .add(scope.fromTag)
       .add(target);
-    return `${BRANCH_PREFIX}a${letters(mix.uint32())}${loop}`;
+    return madeUp(`${BRANCH_PREFIX}a${letters(mix.uint32())}${loop}`);
   }
 
   /** Was this branch made by a node with one of our secrets, for what this response shows? */
@@ -84,8 +85,10 @@ export class BranchSigner {
   /** Does this branch of ours, found in a lower Via, say that the same request was here before (RFC 5393 §4.2.1)? */
   isLoop(branch: string, request: SipMessage, group: string): boolean {
     if (!isOurs(branch)) return false;
-    const loop = branch.slice(LOOP_AT, SIGNATURE_AT);
-    return this.seeds.some((seed) => this.loopWith(seed, request, group) === loop);
+    const [before, loop] = [branch.slice(0, LOOP_AT), branch.slice(LOOP_AT, SIGNATURE_AT)];
+    return this.seeds.some(
+      (seed) => madeUp(before + this.loopWith(seed, request, group)).slice(LOOP_AT) === loop,
+    );
   }
 
   private loopWith(seed: number, request: SipMessage, group: string): string {

@@ -65,10 +65,14 @@ export interface CallLedger {
   seen(key: string, request: LedgerRequest): void;
   /** A re-INVITE or UPDATE was answered by a 2xx. */
   refreshed(key: string, facts: LedgerRefresh, now: number): void;
+  /** A BYE that was not seen here was answered: who has sent it. */
+  hungUp(key: string, by: "caller" | "callee", calleeTag: string): void;
   /** A BYE was answered, or the dialog proved to be gone. */
   ended(key: string, by: LedgerEnd | null): void;
   /** Who has sent a BYE for a call whose INVITE has no final response yet, as far as is known here? */
   hungUpEarlyBy(key: string): "caller" | "callee" | null;
+  /** The callee's tag of the early dialog that was; "": none. */
+  earlyByeTag(key: string): string;
   /**
    * Such a call was answered all the same, by another node, and is over.
    * @param answered no later than then, and `ended`, both in monotonic milliseconds

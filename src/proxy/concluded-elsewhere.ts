@@ -3,6 +3,7 @@
  * message that only a final response can have caused shows that one has gone up.
  */
 import type { SipMessage } from "../sip/message/sip-message.ts";
+import { isInDialog } from "./branch.ts";
 import { cancelBranch, isPending } from "./branch-side.ts";
 import { answerOf } from "./call-facts.ts";
 import type { LedgerAnswer } from "./call-ledger.ts";
@@ -29,6 +30,7 @@ export function inviteName({
 export function onAckSeen(core: Core, ack: SipMessage, routes: string): void {
   if (core.now > core.restored.until) {
     core.restored.pending.clear();
+    core.restored.over.clear();
     return;
   }
   const name = inviteName({ callId: ack.callId, fromTag: ack.fromTag, cseq: ack.cseqNumber });
@@ -88,6 +90,8 @@ export function tellOfStray(core: Core, response: SipMessage): void {
   for (const key of toTag === "" ? [fromCaller] : [fromCaller, `${callId} ${toTag}`]) {
     if (method === "BYE") {
       if (status !== 401 && status !== 407) {
+        const byCaller = key === fromCaller;
+        calls.hungUp(key, byCaller ? "caller" : "callee", byCaller ? toTag : fromTag);
         calls.ended(key, null);
         onHungUp(core, key);
       }
@@ -101,7 +105,7 @@ export function tellOfStray(core: Core, response: SipMessage): void {
         { sessionSeconds, callerContact: byCaller ? "" : contact, calleeContact: byCaller ? contact : "" },
         now,
       );
-    } else if (method === "INVITE" && status >= 300) {
+    } else if (method === "INVITE" && status >= 300 && !isInDialog(response.topVia.branch)) {
       calls.failed(key, { status, by: status === 408 ? "timeout" : "refused", reason: "" });
     }
     const isGone = (status === 481 || status === 408) && method !== "NOTIFY" && method !== "SUBSCRIBE";

@@ -10,6 +10,7 @@ import type { Core } from "./core.ts";
 import { onBranchLost, onNoAnswer, onSetupTimeout } from "./hunting.ts";
 import type { Branch, ResponseContext } from "./response-context.ts";
 import { ownResponse, respond, stepServer } from "./server-side.ts";
+import { keepOwnFinal } from "./stray-finals.ts";
 
 /** After how long a non-INVITE request gets a 100: when the sender's Timer E has grown to T2 (RFC 4320 §4.1). */
 export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
@@ -135,6 +136,7 @@ function removeContext(core: Core, context: ResponseContext): void {
   core.wheel.cancel(context.timer);
   core.contexts.delete(context.key);
   if (context.record !== null) core.journal.ended(context);
+  if (context.invite !== null) keepOwnFinal(core, context);
   for (const branch of context.branches) {
     core.clients.delete(branch.id);
     forgetUnanswered(core, branch);

@@ -91,10 +91,11 @@ export interface Core {
   readonly own: Map<string, OwnRequest>;
   /**
    * INVITEs that came from another node without a final, by what an ACK shows of them; looked at until that time. `since`: when this node
-   * took over. Until `unknownUntil` a final of an INVITE that is unknown here is of a call that the node before had no time to store.
+   * took over. `over`: of a call of theirs that a BYE has ended, the callee's tag in its dialog. Until `unknownUntil` a final of an INVITE that is unknown here is of a call that the node before had no time to store.
    */
   readonly restored: {
     readonly pending: Map<string, ResponseContext>;
+    readonly over: Map<string, string>;
     since: number;
     until: number;
     unknownUntil: number;

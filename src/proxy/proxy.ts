@@ -111,7 +111,7 @@ export class SipProxy {
       clients: new Map(),
       finished: new Finished(wheel),
       own: new Map(),
-      restored: { pending: new Map(), since: 0, until: 0, unknownUntil: 0 },
+      restored: { pending: new Map(), over: new Map(), since: 0, until: 0, unknownUntil: 0 },
       probes: new Map(),
       keptCancels: new Map(),
       strayFinals: new Map(),

@@ -112,7 +112,7 @@ export function concluded(
     const by = context.cancelled ? "cancel" : status === 408 ? "timeout" : "refused";
     core.calls.failed(callKey, { status, by, reason: firstReason(context.cancelReason) });
   } else if (response !== null) {
-    if (core.restored.pending.size > 0 && !core.calls.knows(callKey)) beginAnew(core, context);
+    if (core.restored.over.size > 0) beginAnew(core, context, response.toTag);
     core.calls.answered(callKey, answerOf(response, core.identity), core.now);
   }
 }

@@ -10,7 +10,7 @@ import type { Via } from "../sip/header/via.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
 import { addressOf, isNumericHost } from "../sip/uri.ts";
 import type { Flow } from "../transport/flow.ts";
-import { branchMethod, viaText } from "./branch.ts";
+import { branchMethod, isInDialog, viaText } from "./branch.ts";
 import { abandon } from "./branch-side.ts";
 import { tellOfStray } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
@@ -19,12 +19,11 @@ import { answerStray, endAnswer } from "./own-requests.ts";
 import { withoutTopVia } from "./request-edits.ts";
 import type { ResponseContext } from "./response-context.ts";
 import { firstReason, respond } from "./server-side.ts";
+import { keepFinal } from "./stray-finals.ts";
 import { keyOf } from "./transaction-key.ts";
 import { onCancelled, onConcluded } from "./unknown-call.ts";
 
 export const STRAYS_PER_SECOND_MAX = 4_000;
-/** Finals that are remembered so that no other target's follows. */
-const STRAY_FINALS_MAX = 10_000;
 
 export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): void {
   const next = response.secondVia;
@@ -112,17 +111,13 @@ function finalOf(core: Core, key: string, response: SipMessage): "first" | "agai
   const known = core.strayFinals.get(key);
   if (known !== undefined && known.until > core.now)
     return known.answer.startsWith(`${branch} `) || known.answer.endsWith(` ${tag}`) ? "again" : "other";
-  for (const [old, { until }] of core.strayFinals) {
-    if (until > core.now && core.strayFinals.size < STRAY_FINALS_MAX) break; // oldest first, as a Map keeps its order
-    core.strayFinals.delete(old);
-  }
-  core.strayFinals.set(key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
+  keepFinal(core, key, { answer: flat(answer), until: core.now + core.timers.transactionMs });
   return "first";
 }
 
 /** One final has gone up: what else answers is ended, what else refuses only acknowledged (§17.1.1.3). */
 function endSecond(core: Core, response: SipMessage, flow: Flow): void {
-  if (isSuccess(response.status)) endAnswer(core, response, flow, false);
+  if (isSuccess(response.status)) endAnswer(core, response, flow, isInDialog(response.topVia.branch));
   else answerStray(core, "ACK", response, flow);
 }
 

@@ -194,7 +194,8 @@ export class StandbyReader {
     this.store.describe((end) => {
       if (turn !== this.turn) return;
       if (end.kind === "fault") this.onFault(end);
-      else if (end.position === null || end.position.generation !== from.generation) this.restart();
+      // Set back meanwhile, its later parts are older than its first ones.
+      else if (end.position === null || !goesOn(from, end.position)) this.restart();
       else {
         this.wholeFrom = end.position;
         this.headCommit = end.position.commit;

@@ -1,6 +1,7 @@
 /** The answer to a request that can't be read, made of what can (RFC 3261 §16.3 item 1, §8.2.6). */
 import { parseVia } from "../header/via.ts";
 import { stampedVia } from "../header/via-stamp.ts";
+import { madeUp } from "../signing/made-up.ts";
 import { letters, mix32 } from "../signing/mix.ts";
 import { SipParseError } from "./parse-error.ts";
 
@@ -69,5 +70,5 @@ function stamped(header: string, source: { address: string; port: number }): str
 
 /** Always the same tag for the same line, so that a retransmission gets the same answer (§8.2.7). */
 function tagged(header: string): string {
-  return `${header.slice(0, -2)};tag=${letters(mix32(header, 3))}\r\n`;
+  return `${header.slice(0, -2)};tag=${madeUp(letters(mix32(header, 3)))}\r\n`;
 }

@@ -53,7 +53,12 @@ export class ManyIo implements DatagramIo {
     const connected = isConnected(socket);
     socket.close();
     if (fd < 0) throw systemError("dup", codeOf(fd));
-    return new PolledSocket(this, this.calls, fd, connected, handlers);
+    try {
+      return new PolledSocket(this, this.calls, fd, connected, handlers);
+    } catch (error) {
+      this.calls.close(fd);
+      throw error;
+    }
   }
 
   /** Hands over what a socket has, up to {@link RECEIVED_MAX}. @returns their number, or the negative error number */
@@ -84,7 +89,13 @@ export class ManyIo implements DatagramIo {
       outlet.unsent(flow, message, "EMSGSIZE", true);
       return;
     }
-    if (posted.length === POSTED_MAX || this.bytesUsed + bytes > POSTED_BYTES_MAX) this.flush();
+    if (posted.length === POSTED_MAX || this.bytesUsed + bytes > POSTED_BYTES_MAX) {
+      this.flush();
+      if (outlet.isWaiting) {
+        outlet.wait(flow, message);
+        return;
+      }
+    }
     const index = posted.length;
     const addressBytes = outlet.isConnected
       ? 0
@@ -130,13 +141,18 @@ export class ManyIo implements DatagramIo {
     }
     let sent = 0;
     let again = false;
+    let stopped = false;
     while (sent < batch.length) {
       const result = this.calls.send(outlet.fd, outward.headersFrom(sent), batch.length - sent);
       if (result > 0) {
+        // It stopped before this one, which leaves now: an error of an earlier datagram came out there, and the system kept it to itself.
+        if (stopped) outlet.lost();
         sent += result;
         again = false;
+        stopped = sent < batch.length;
         continue;
       }
+      stopped = false;
       const code = codeOf(result);
       if (code === "EAGAIN") {
         for (const { flow, message } of batch.slice(sent)) outlet.wait(flow, message);

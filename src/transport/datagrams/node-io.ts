@@ -52,8 +52,7 @@ class NodeSocket implements DatagramSocket {
     if (this.closed) return;
     // Without a callback Node would lose the error.
     const sent = (error: Error | null) => {
-      if (error === null || this.closed) return;
-      if (this.handlers.unsent(flow, message, error, again)) this.send(flow, message, true);
+      if (error !== null && this.handlers.unsent(flow, message, error, again)) this.send(flow, message, true);
     };
     const bytes = Buffer.from(message, "latin1");
     if (this.isConnected) this.socket.send(bytes, sent);

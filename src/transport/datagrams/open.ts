@@ -1,9 +1,10 @@
 // Which of the two ways datagrams go.
 import { createSocket, type Socket } from "node:dgram";
+import type { Flow } from "../flow.ts";
 import type { DatagramIo } from "./datagram-io.ts";
 import { ManyIo } from "./many-io.ts";
 import { NodeIo } from "./node-io.ts";
-import { openSystemCalls } from "./system-calls.ts";
+import { codeOf, openSystemCalls, type SystemCalls } from "./system-calls.ts";
 
 export interface OpenedIo {
   readonly io: DatagramIo;
@@ -21,16 +22,18 @@ export async function openDatagramIo(): Promise<OpenedIo> {
 }
 
 async function openMany(): Promise<ManyIo | string> {
-  const calls = await openSystemCalls();
-  if (typeof calls === "string") return calls;
-  const state = await stateSymbol();
-  if (state === null) return "this Node does not say which descriptor a socket has";
-  return new ManyIo(calls, (socket) => fdBehind(socket, state) as number);
+  try {
+    const calls = await openSystemCalls();
+    return typeof calls === "string" ? calls : await tried(calls);
+  } catch (error) {
+    return String(error);
+  }
 }
 
-/** Node keeps the handle of a socket under a symbol of its own; what else it offers for it is deprecated. */
-async function stateSymbol(): Promise<symbol | null> {
+/** Sends one datagram to itself and reads it, before calls depend on it: a sandbox may refuse the system calls. */
+async function tried(calls: SystemCalls): Promise<ManyIo | string> {
   const socket = createSocket("udp4");
+  // Node keeps the handle of a socket under a symbol of its own; what else it offers for it is deprecated.
   const state = Object.getOwnPropertySymbols(socket).find(
     ({ description }) => description === "state symbol",
   );
@@ -39,9 +42,46 @@ async function stateSymbol(): Promise<symbol | null> {
   });
   socket.bind({ address: "127.0.0.1", port: 0, exclusive: true });
   await bound;
-  const isKnown = state !== undefined && Number.isInteger(fdBehind(socket, state));
-  socket.close();
-  return isKnown ? state : null;
+  try {
+    const fd = state === undefined ? undefined : fdBehind(socket, state);
+    if (state === undefined || typeof fd !== "number")
+      return "this Node does not say which descriptor a socket has";
+    const io = new ManyIo(calls, (each) => fdBehind(each, state) as number);
+    return tryWith(io, fd, socket.address().port) ?? io;
+  } finally {
+    socket.close();
+  }
+}
+
+/** @returns what does not work; null where all does */
+function tryWith(io: ManyIo, fd: number, port: number): string | null {
+  const text = "itself";
+  let why: string | null = null;
+  const self = {
+    fd,
+    isConnected: false,
+    isWaiting: false,
+    unsent: (_flow: Flow, _message: string, code: string) => {
+      why = `sendmmsg ${code}`;
+      return false;
+    },
+    wait() {},
+    lost() {},
+  };
+  io.post(self, { transport: "udp", listener: 0, address: "127.0.0.1", port, connection: 0 }, text);
+  io.flush();
+  const result = io.receive(fd, {
+    received: (memory, from, to, address, sender) => {
+      const isSame =
+        memory.toString("latin1", from, to) === text && address === "127.0.0.1" && sender === port;
+      if (!isSame) why = "what was read is not what was sent";
+    },
+    failed() {},
+    unsent: () => false,
+  });
+  // It may be on its way still.
+  if (result < 0 && codeOf(result) !== "EAGAIN") why ??= `recvmmsg ${codeOf(result)}`;
+  return why;
 }
 
 function fdBehind(socket: Socket, state: symbol): unknown {

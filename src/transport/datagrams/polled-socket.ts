@@ -6,6 +6,9 @@ import { codeOf, type Poll, type SystemCalls } from "./system-calls.ts";
 /** Datagrams that wait for a socket whose send buffer is full; beyond, they count as not sent. */
 export const WAITING_MAX = 1_024;
 
+/** Of them, when there is room again: fewer than are posted at most, so that all leave together. */
+const RELEASED_AT_ONCE = 128;
+
 /** What sends for it. */
 interface Io {
   receive(fd: number, handlers: DatagramHandlers): number;
@@ -18,8 +21,12 @@ interface Io {
 export interface Outlet {
   readonly fd: number;
   readonly isConnected: boolean;
+  /** Some wait: what comes now waits behind them. */
+  readonly isWaiting: boolean;
   /** @param again it was the second attempt @returns to make a second one now */
   unsent(flow: Flow, message: string, code: string, again: boolean): boolean;
+  /** An earlier datagram did not arrive; which one, and why, the system did not say. */
+  lost(): void;
   /** The system has no room: this and what follows leave later. */
   wait(flow: Flow, message: string): void;
 }
@@ -44,14 +51,23 @@ export class PolledSocket implements DatagramSocket, Outlet {
     this.poll = calls.poll(fd, this.ready);
   }
 
+  get isWaiting(): boolean {
+    return this.waiting.length > 0;
+  }
+
   post(flow: Flow, message: string): void {
     if (this.closed) return;
-    if (this.waiting.length > 0) this.wait(flow, message);
+    if (this.isWaiting) this.wait(flow, message);
     else this.io.post(this, flow, message);
   }
 
   unsent(flow: Flow, message: string, code: string, again: boolean): boolean {
     return !this.closed && this.handlers.unsent(flow, message, systemError("sendmmsg", code), again);
+  }
+
+  lost(): void {
+    // Only one that is connected hears of ICMP at all.
+    if (this.isConnected && !this.closed) this.handlers.failed(systemError("sendmmsg", "ECONNREFUSED"));
   }
 
   wait(flow: Flow, message: string): void {
@@ -66,6 +82,7 @@ export class PolledSocket implements DatagramSocket, Outlet {
 
   close(): void {
     if (this.closed) return;
+    for (const { flow, message } of this.waiting) this.unsent(flow, message, "ECANCELED", true);
     this.closed = true;
     this.waiting = [];
     this.io.forget(this); // the number of its descriptor may be another's soon
@@ -95,10 +112,12 @@ export class PolledSocket implements DatagramSocket, Outlet {
   }
 
   private release(): void {
-    const { waiting } = this;
+    const rest = this.waiting;
     this.waiting = [];
-    this.poll.watch(false);
-    for (const { flow, message } of waiting) this.io.post(this, flow, message);
-    this.io.flush(); // what finds no room again waits again
+    for (const { flow, message } of rest.splice(0, RELEASED_AT_ONCE)) this.io.post(this, flow, message);
+    this.io.flush();
+    // What found no room again waits in front of the rest.
+    this.waiting.push(...rest);
+    if (this.waiting.length === 0) this.poll.watch(false);
   }
 }

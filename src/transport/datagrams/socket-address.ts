@@ -38,7 +38,7 @@ export class SocketAddresses {
     return IPV6_LENGTH;
   }
 
-  /** As Node would spell it. */
+  /** As Node would spell it, but for the scope, which is a number here. */
   address(words: Uint32Array, at: number): string {
     if (((words[at] as number) & 0xffff) !== AF_INET) return this.address6(words, at);
     const host = words[at + IPV4_HOST] as number;
@@ -71,7 +71,8 @@ export class SocketAddresses {
 /** The address with port 0; null where it is none. */
 function wordsOf(address: string): Uint32Array | null {
   const [host = "", scope = "0"] = address.split("%");
-  if (!ipaddr.isValid(host)) return null;
+  if (!ipaddr.IPv4.isValidFourPartDecimal(host) && !ipaddr.IPv6.isValid(host)) return null;
+  if (!Number.isInteger(Number(scope))) return null;
   const bytes = ipaddr.parse(host).toByteArray();
   const words = new Uint32Array(IPV6_SCOPE + 1);
   const isIPv6 = bytes.length > 4;

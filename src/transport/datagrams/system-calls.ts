@@ -1,6 +1,7 @@
 // The system calls that move many datagrams at once, recvmmsg(2) and sendmmsg(2). Node reads and sends them one by one,
 // each with a buffer, a request and a callback of its own: docs/performance.md says what that costs.
 import { getSystemErrorName } from "node:util";
+import { isMainThread } from "node:worker_threads";
 
 /** Linux's numbers, the same on all that {@link openSystemCalls} knows. */
 const MSG_DONTWAIT = 0x40;
@@ -40,6 +41,8 @@ export function codeOf(result: number): string {
 /** @returns why they are not to be had, where they are not */
 export async function openSystemCalls(): Promise<SystemCalls | string> {
   if (process.env["TANDEM_UDP"] === "node") return "TANDEM_UDP=node";
+  // A poll that is open when a worker ends takes the process with it.
+  if (!isMainThread) return "not in a worker";
   const isKnown = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
   if (!isKnown) return `not known for ${process.platform} on ${process.arch}`;
   try {

@@ -15,7 +15,7 @@ import type { Found } from "./rate-search.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 export const RATES = [200, 1_000, 2_000] as const;
-/** V8 compiles for some twelve seconds of a thousand calls each: what is measured before is its compiler, too. */
+/** V8 compiles most of what it will in half a minute of a thousand calls each: what is measured before is its compiler, too. */
 export const WARM_UP = { rate: 1_000, seconds: 30 };
 /** The rate whose answer delay and pauses are told. */
 export const TOLD_RATE = 1_000;

@@ -152,8 +152,7 @@ class History {
    */
   private formerGoesOn({ ahead, wins }: { ahead: number; wins: boolean }): void {
     const former = this.retired.at(-1);
-    // A snapshot in the middle of which the store is set back is one of no moment: only the number of records tells.
-    if (former === undefined || !this.standby.reader.state.isWarm) return;
+    if (former === undefined) return;
     this.setBack(this.left);
     const until = (this.active.writer.committed?.commit ?? 0) + ahead;
     former.writer.up();

@@ -117,6 +117,74 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     assert.equal(late?.target, "udp:10.1.0.11:5060");
   });
 
+  test("the answer of the dialog that it ended comes once more: it goes up, and is no call (§13.3.1.4)", () => {
+    const { successor, invite } = hungUp();
+    successor.pass(4_000);
+    assert.deepEqual(outline(comes2xx(successor, invite, "b1")), ["200 caller"]);
+    assert.equal(successor.calls.size, 0);
+    successor.pass(400_000);
+    assert.deepEqual(told(successor), [["caller", 200]]);
+  });
+
+  test("a call that began here meanwhile is none of its business", () => {
+    const { successor } = hungUp();
+    successor.pass(4_000);
+    const via = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKother;rport";
+    const other = successor.invite({ via, callId: "call-2@192.0.2.1" });
+    successor.receive(answer(other.message, 200, { tag: "c1" }), other.flow);
+    successor.pass(1_000);
+    assert.deepEqual([successor.calls.size, successor.cdrs.length], [1, 1]);
+  });
+
+  test("while its account waits for a 487 no other target is tried either, and none is named", () => {
+    const { world } = first(comes(100));
+    const successor = second(world, world.stored());
+    const invite = world.sent.find(({ message }) => message.method === "INVITE");
+    assert.ok(invite !== undefined);
+    successor.pass(3_000);
+    const bye = only(successor.inDialog("BYE", invite), "BYE");
+    successor.receive(answer(bye.message, 200), bye.flow);
+    assert.deepEqual(outline(successor.receive(answer(invite.message, 503), invite.flow)), [
+      "ACK pbx1",
+      "500 caller",
+    ]);
+    assert.deepEqual(
+      successor.cdrs[0]?.attempts.map(({ target }) => target),
+      ["udp:10.1.0.11:5060"],
+    );
+  });
+
+  test("an INVITE that nobody has answered yet is sent no more: who has answered may take it for a new one", () => {
+    const { world, invite } = first();
+    const successor = second(world, world.stored());
+    const bye = only(successor.inDialog("BYE", invite), "BYE");
+    successor.receive(answer(bye.message, 200), bye.flow);
+    assert.deepEqual(outline(successor.pass(20_000)), []);
+    assert.deepEqual(told(successor), [["caller", 200]]);
+  });
+
+  test("it rang at the successor: it was answered no earlier than that", () => {
+    const { successor, invite } = taken();
+    successor.pass(50_000);
+    successor.receive(answer(invite.message, 180), invite.flow);
+    successor.pass(10_000);
+    const bye = only(successor.inDialog("BYE", invite), "BYE");
+    successor.receive(answer(bye.message, 200), bye.flow);
+    successor.pass(2_000);
+    assert.equal(successor.cdrs[0]?.durationMs, 10_000);
+  });
+
+  test("the successor is gone before the account is made: the next one knows who hung up", () => {
+    const { successor } = hungUp();
+    successor.pass(1_000);
+    const third = second(successor, successor.stored());
+    third.pass(400_000);
+    assert.deepEqual(
+      told(third).map((row) => (row as unknown[])[0]),
+      ["caller"],
+    );
+  });
+
   test("no other target is tried for a caller that has hung up", () => {
     const { world } = first(comes(100));
     const successor = second(world, world.stored());

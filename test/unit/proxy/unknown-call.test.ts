@@ -77,6 +77,16 @@ describe("a call whose records were all lost", () => {
     assert.deepEqual(told(next), [["uncertain", 200, "udp:10.1.0.11:5060"]]);
   });
 
+  test("whose ACK comes when no more calls are learned is up all the same", () => {
+    const { invite, next } = lost();
+    next.pass(216_990);
+    answered(next, invite);
+    next.pass(100);
+    next.inDialog("ACK", invite, { cseq: 1 });
+    next.pass(60_000);
+    assert.deepEqual([next.calls.size, next.cdrs.length], [1, 0]);
+  });
+
   test("and that could have rung no longer is none of ours: nothing is learned", () => {
     const { invite, next } = lost();
     next.pass(217_000);
@@ -137,6 +147,68 @@ describe("a call whose records were all lost", () => {
     const next = second(world, nothingAt(world.now));
     assert.deepEqual(outline(answered(next, invite)), ["200 udp:2001:db8:1::1:5060"]);
     assert.equal(next.calls.find("call-1@192.0.2.1 a1")?.group, "carriers");
+  });
+});
+
+describe("what is no call of the node before", () => {
+  /** A call of the successor's own: the first target is silent, and the second has this answer. */
+  function own(status: number): { next: ProxyWorld; silent: Sent; other: Sent } {
+    const next = second(new ProxyWorld(), nothingAt(1_000));
+    const silent = next.invite();
+    next.pass(2_000);
+    const other = next.sent.findLast(
+      ({ message, flow }) => message.method === "INVITE" && flow.address === pbx(2).address,
+    );
+    assert.ok(other !== undefined);
+    next.receive(
+      answer(other.message, status, { tag: "b2", contact: "<sip:bob@10.1.0.12:5060>" }),
+      other.flow,
+    );
+    return { next, silent, other };
+  }
+
+  test("a target answers when its call was refused long ago: ended, and no second account", () => {
+    const { next, silent } = own(486);
+    next.receive(request("ACK"));
+    next.pass(70_000);
+    assert.deepEqual(outline(next.receive(answer(silent.message, 200, { tag: "b1" }), silent.flow)), [
+      "ACK pbx1",
+      "BYE pbx1",
+    ]);
+    next.pass(60_000);
+    assert.deepEqual(told(next), [["refused", 486, "udp:10.1.0.12:5060"]]);
+  });
+
+  test("a target refuses when its call was answered by another and hung up: acknowledged, and no second account", () => {
+    const { next, silent, other } = own(200);
+    const uri = "sip:bob@10.1.0.12:5060";
+    next.inDialog("ACK", other, { cseq: 1, uri, toTag: "b2" });
+    const bye = only(next.inDialog("BYE", other, { uri, toTag: "b2" }), "BYE");
+    next.receive(answer(bye.message, 200), bye.flow);
+    next.pass(70_000);
+    assert.deepEqual(outline(next.receive(answer(silent.message, 486), silent.flow)), ["ACK pbx1"]);
+    assert.deepEqual(told(next), [["caller", 200, "udp:10.1.0.12:5060"]]);
+  });
+
+  test("a 2xx of a call that is known and up is only repeated: nobody doubts it", () => {
+    const { world, invite } = first(ringing);
+    world.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
+    world.inDialog("ACK", invite, { cseq: 1 });
+    world.pass(40_000); // of its INVITE nothing is stored any more
+    const next = second(world, world.stored());
+    assert.deepEqual(outline(answered(next, invite)), ["200 caller"]);
+    next.pass(60_000);
+    assert.deepEqual([next.calls.size, next.cdrs.length], [1, 0]);
+  });
+
+  test("a re-INVITE is refused while its call rings by its record: no account ends", () => {
+    const { world, invite } = first(ringing);
+    const stored = world.stored();
+    world.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
+    const again = only(world.inDialog("INVITE", invite), "INVITE");
+    const next = second(world, stored);
+    next.receive(answer(again.message, 491), again.flow);
+    assert.equal(next.cdrs.length, 0);
   });
 });
 

@@ -123,6 +123,7 @@ describe("sending by the many", () => {
     for (const text of ["a", "b", "c"]) socket.post(FLOW, text);
     io.flush();
     assert.equal(poll(1).writable, true);
+    room = 1; // "d" must not overtake them
     socket.post(FLOW, "d");
     io.flush();
     assert.deepEqual(texts(kernel, 1), ["a"]);
@@ -137,6 +138,44 @@ describe("sending by the many", () => {
     socket.post(FLOW, "e");
     io.flush();
     assert.deepEqual(texts(kernel, 1).at(-1), "e");
+  });
+
+  test("an error that the system kept to itself is told all the same, of a socket that is connected", () => {
+    for (const isConnected of [true, false]) {
+      const { kernel, io, open, unsent, failed } = world();
+      const socket = open(1, { isConnected });
+      kernel.stopsBefore = "b";
+      for (const text of ["a", "b", "c"]) socket.post(FLOW, text);
+      io.flush();
+      assert.deepEqual(texts(kernel, 1), ["a", "b", "c"]);
+      assert.deepEqual([failed, unsent], [isConnected ? ["ECONNREFUSED"] : [], []]);
+    }
+  });
+
+  test("more than leave together when there is room again: in order all the same", () => {
+    const { kernel, io, open, poll } = world();
+    const socket = open(1);
+    let room = 0;
+    kernel.verdict = () => (room-- > 0 ? 0 : EAGAIN);
+    const all = Array.from({ length: 600 }, (_, number) => String(number));
+    for (const text of all) socket.post(FLOW, text);
+    io.flush();
+    for (let times = 0; times < 100; times++) {
+      room = 50;
+      poll(1).ready(0, { writable: true });
+    }
+    assert.deepEqual(texts(kernel, 1), all);
+    assert.equal(poll(1).writable, false);
+  });
+
+  test("what waits when its socket is closed is told as not sent", () => {
+    const { kernel, io, open, unsent } = world();
+    const socket = open(1);
+    kernel.verdict = () => EAGAIN;
+    socket.post(FLOW, "a");
+    io.flush();
+    socket.close();
+    assert.deepEqual(unsent, ["a ECANCELED again"]);
   });
 
   test("what waits is bounded, and what is beyond is told", () => {

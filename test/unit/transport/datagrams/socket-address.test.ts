@@ -36,7 +36,7 @@ describe("socket addresses as the kernel has them", () => {
       }
     });
 
-  for (const address of ["", "pbx.example", "1.2.3.4.5", "::g"])
+  for (const address of ["", "pbx.example", "1.2.3.4.5", "::g", "127.1", "fe80::1%eth0"])
     test(`"${address}" is no address`, () => {
       assert.equal(new SocketAddresses().write(new Uint32Array(8), 0, address, 5060), 0);
     });
