@@ -76,7 +76,7 @@ export class PolledSocket implements DatagramSocket, Outlet {
       this.unsent(flow, message, "ENOBUFS", true);
       return;
     }
-    if (this.waiting.length === 0) this.poll.watch(true);
+    if (!this.isWaiting) this.poll.watch(true);
     this.waiting.push({ flow, message });
   }
 
@@ -93,7 +93,7 @@ export class PolledSocket implements DatagramSocket, Outlet {
   private readonly ready = (status: number, { writable }: { readonly writable: boolean }): void => {
     if (this.closed) return;
     try {
-      if (status < 0) this.poll.watch(this.waiting.length > 0);
+      if (status < 0) this.poll.watch(this.isWaiting);
       if (writable) this.release();
       this.read();
     } catch (error) {
@@ -114,10 +114,10 @@ export class PolledSocket implements DatagramSocket, Outlet {
   private release(): void {
     const rest = this.waiting;
     this.waiting = [];
-    for (const { flow, message } of rest.splice(0, RELEASED_AT_ONCE)) this.io.post(this, flow, message);
+    for (const { flow, message } of rest.splice(0, RELEASED_AT_ONCE)) this.post(flow, message);
     this.io.flush();
     // What found no room again waits in front of the rest.
     this.waiting.push(...rest);
-    if (this.waiting.length === 0) this.poll.watch(false);
+    if (!this.isWaiting) this.poll.watch(false);
   }
 }

@@ -168,6 +168,21 @@ describe("sending by the many", () => {
     assert.equal(poll(1).writable, false);
   });
 
+  test("nor do large ones overtake each other, of which fewer leave together", () => {
+    const { kernel, io, open, poll } = world();
+    const socket = open(1);
+    let room = 0;
+    kernel.verdict = () => (room-- > 0 ? 0 : EAGAIN);
+    const all = Array.from({ length: 120 }, (_, number) => String(number).padEnd(6_000));
+    for (const text of all) socket.post(FLOW, text);
+    io.flush();
+    // There is room again in the middle of what is released.
+    kernel.verdict = ({ text }) => (text === all[0] && room++ < 1 ? EAGAIN : 0);
+    room = 0;
+    for (let times = 0; times < 10; times++) poll(1).ready(0, { writable: true });
+    assert.deepEqual(texts(kernel, 1), all);
+  });
+
   test("what waits when its socket is closed is told as not sent", () => {
     const { kernel, io, open, unsent } = world();
     const socket = open(1);
