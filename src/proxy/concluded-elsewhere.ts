@@ -88,18 +88,17 @@ export function tellOfStray(core: Core, response: SipMessage): void {
   const fromCaller = `${callId} ${fromTag}`;
   // Of a request of the callee the caller's tag stands in To; the ledger knows one of the two keys at most.
   for (const key of toTag === "" ? [fromCaller] : [fromCaller, `${callId} ${toTag}`]) {
+    const byCaller = key === fromCaller;
     if (method === "BYE") {
       if (status !== 401 && status !== 407) {
-        const byCaller = key === fromCaller;
         calls.hungUp(key, byCaller ? "caller" : "callee", byCaller ? toTag : fromTag);
         calls.ended(key, null);
         onHungUp(core, key);
       }
     } else if (status < 300 && (method === "INVITE" || method === "UPDATE")) {
       const facts = answerOf(response, core.identity);
-      if (method === "INVITE" && key === fromCaller) calls.answered(key, facts, now);
+      if (method === "INVITE" && byCaller) calls.answered(key, facts, now);
       const { contact, sessionSeconds } = facts;
-      const byCaller = key === fromCaller;
       calls.refreshed(
         key,
         { sessionSeconds, callerContact: byCaller ? "" : contact, calleeContact: byCaller ? contact : "" },

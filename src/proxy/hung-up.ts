@@ -60,7 +60,6 @@ function answeredElsewhere(core: Core, context: ResponseContext, ended: number):
   }
   core.restored.over.set(callKey, core.calls.earlyByeTag(callKey));
   core.calls.endedElsewhere(callKey, { answered: Math.min(answered, ended), ended });
-  core.journal.changed(context);
 }
 
 /**

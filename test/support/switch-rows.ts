@@ -1,6 +1,8 @@
 /** A node that died with a call in some state, and what its successor does with it (docs/replication.md). */
 import {
   answer,
+  dialogOf,
+  only,
   ProxyWorld,
   pbx,
   request,
@@ -41,6 +43,18 @@ export const time =
   (world: ProxyWorld): void => {
     world.pass(ms);
   };
+/** A request of one side inside the dialog of {@link first}'s call goes through a node. @returns what goes on to the other side */
+export function sentInside(by: "caller" | "callee", method: string, world: ProxyWorld, invite: Sent): Sent {
+  if (by === "caller") return only(world.inDialog(method, invite), method);
+  const ends = { uri: "sip:alice@192.0.2.1:5060", fromTag: "b1", toTag: "a1" };
+  const via = "SIP/2.0/UDP 10.1.0.11:5060;branch=z9hG4bKpbx";
+  return only(world.receive(request(method, { ...dialogOf(invite, method), ...ends, via }), pbx(1)), method);
+}
+
+/** How the calls of which a node has written the account ended. */
+export const endings = ({ cdrs }: ProxyWorld): unknown[] =>
+  cdrs.map(({ endedBy, status }) => [endedBy, status]);
+
 const cancel = (world: ProxyWorld): void => {
   world.receive(request("CANCEL"));
 };

@@ -1,19 +1,8 @@
 // A BYE of a call that still rings as far as its record says: it was answered by the node before, or the BYE ended an early dialog (§15).
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  answer,
-  dialogOf,
-  only,
-  outline,
-  type ProxyWorld,
-  pbx,
-  request,
-  type Sent,
-} from "../../support/proxy-world.ts";
-import { comes, first, ringing, second } from "../../support/switch-rows.ts";
-
-const told = ({ cdrs }: ProxyWorld): unknown[] => cdrs.map(({ endedBy, status }) => [endedBy, status]);
+import { answer, only, outline, type ProxyWorld, request, type Sent } from "../../support/proxy-world.ts";
+import { comes, endings, first, ringing, second, sentInside } from "../../support/switch-rows.ts";
 
 function taken(): { world: ProxyWorld; successor: ProxyWorld; invite: Sent } {
   const { world, invite } = first(ringing);
@@ -36,11 +25,11 @@ describe("a BYE of a call that still rings as far as its record says", () => {
       const { successor } = hungUp(status);
       assert.equal(successor.cdrs.length, 0);
       assert.deepEqual(outline(successor.pass(2_000)), []);
-      assert.deepEqual(told(successor), [["caller", 200]]);
+      assert.deepEqual(endings(successor), [["caller", 200]]);
       assert.equal(successor.calls.size, 0);
       assert.equal(successor.count("restored.answered-before"), 1);
       successor.pass(400_000);
-      assert.deepEqual(told(successor), [["caller", 200]]);
+      assert.deepEqual(endings(successor), [["caller", 200]]);
       assert.ok(successor.idle);
     });
   }
@@ -66,11 +55,9 @@ describe("a BYE of a call that still rings as far as its record says", () => {
 
   test("of the callee, who may send none before its answer: over at once", () => {
     const { successor, invite } = taken();
-    const parts = { ...dialogOf(invite, "BYE"), uri: "sip:alice@192.0.2.1:5060", fromTag: "b1", toTag: "a1" };
-    const via = "SIP/2.0/UDP 10.1.0.11:5060;branch=z9hG4bKpbx";
-    const bye = only(successor.receive(request("BYE", { ...parts, via }), pbx(1)), "BYE");
+    const bye = sentInside("callee", "BYE", successor, invite);
     successor.receive(answer(bye.message, 200), bye.flow);
-    assert.deepEqual(told(successor), [["callee", 200]]);
+    assert.deepEqual(endings(successor), [["callee", 200]]);
   });
 
   test("that the node before forwarded, and whose 200 comes here", () => {
@@ -79,7 +66,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     const successor = second(world, world.stored());
     assert.deepEqual(outline(successor.receive(answer(bye.message, 200), bye.flow)), ["200 caller"]);
     successor.pass(2_000);
-    assert.deepEqual(told(successor), [["caller", 200]]);
+    assert.deepEqual(endings(successor), [["caller", 200]]);
   });
 
   test("ended an early dialog: the 487 goes up (§15.1.2)", () => {
@@ -88,7 +75,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     assert.deepEqual(outline(up), ["ACK pbx1", "487 caller"]);
     successor.receive(request("ACK"));
     successor.pass(400_000);
-    assert.deepEqual(told(successor), [["caller", 487]]);
+    assert.deepEqual(endings(successor), [["caller", 487]]);
     assert.ok(successor.idle);
   });
 
@@ -97,7 +84,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     successor.pass(10_000);
     const up = successor.receive(answer(invite.message, 487), invite.flow);
     assert.deepEqual(outline(up), ["ACK pbx1", "487 caller"]);
-    assert.deepEqual(told(successor), [["caller", 200]]);
+    assert.deepEqual(endings(successor), [["caller", 200]]);
   });
 
   test("behind a fork another early dialog answers later: that goes up, and is a call", () => {
@@ -109,7 +96,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     const bye = only(successor.inDialog("BYE", invite, { toTag: "b2", via, cseq: 3 }), "BYE");
     successor.receive(answer(bye.message, 200), bye.flow);
     const [early, late] = successor.cdrs;
-    assert.deepEqual(told(successor), [
+    assert.deepEqual(endings(successor), [
       ["caller", 200],
       ["caller", 200],
     ]);
@@ -123,7 +110,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     assert.deepEqual(outline(comes2xx(successor, invite, "b1")), ["200 caller"]);
     assert.equal(successor.calls.size, 0);
     successor.pass(400_000);
-    assert.deepEqual(told(successor), [["caller", 200]]);
+    assert.deepEqual(endings(successor), [["caller", 200]]);
   });
 
   test("a call that began here meanwhile is none of its business", () => {
@@ -160,7 +147,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     const bye = only(successor.inDialog("BYE", invite), "BYE");
     successor.receive(answer(bye.message, 200), bye.flow);
     assert.deepEqual(outline(successor.pass(20_000)), []);
-    assert.deepEqual(told(successor), [["caller", 200]]);
+    assert.deepEqual(endings(successor), [["caller", 200]]);
   });
 
   test("it rang at the successor: it was answered no earlier than that", () => {
@@ -180,7 +167,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     const third = second(successor, successor.stored());
     third.pass(400_000);
     assert.deepEqual(
-      told(third).map((row) => (row as unknown[])[0]),
+      endings(third).map((row) => (row as unknown[])[0]),
       ["caller"],
     );
   });
@@ -193,7 +180,7 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     const bye = only(successor.inDialog("BYE", invite), "BYE");
     successor.receive(answer(bye.message, 200), bye.flow);
     assert.deepEqual(outline(successor.pass(60_000)), []);
-    assert.deepEqual(told(successor), [["caller", 200]]);
+    assert.deepEqual(endings(successor), [["caller", 200]]);
   });
 });
 

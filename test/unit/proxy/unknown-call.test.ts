@@ -4,7 +4,6 @@ import { describe, test } from "node:test";
 import {
   answer,
   CALLER,
-  dialogOf,
   only,
   outline,
   ProxyWorld,
@@ -14,7 +13,7 @@ import {
   type StoredRecords,
   WORLD_CONFIG,
 } from "../../support/proxy-world.ts";
-import { first, ringing, second, time } from "../../support/switch-rows.ts";
+import { first, ringing, second, sentInside, time } from "../../support/switch-rows.ts";
 
 const nothingAt = (at: number): StoredRecords => ({ at, records: [] });
 
@@ -28,17 +27,7 @@ function lost(config = WORLD_CONFIG): { world: ProxyWorld; invite: Sent; next: P
 function reInvited(by: "caller" | "callee"): { invite: Sent; again: Sent; next: ProxyWorld } {
   const { world, invite } = first(ringing);
   world.receive(answer(invite.message, 200, { tag: "b1" }), invite.flow);
-  const parts = { ...dialogOf(invite, "INVITE"), uri: "sip:alice@192.0.2.1:5060" };
-  const fromCallee = {
-    ...parts,
-    via: "SIP/2.0/UDP 10.1.0.11:5060;branch=z9hG4bKpbx",
-    fromTag: "b1",
-    toTag: "a1",
-  };
-  const again =
-    by === "caller"
-      ? only(world.inDialog("INVITE", invite), "INVITE")
-      : only(world.receive(request("INVITE", fromCallee), pbx(1)), "INVITE");
+  const again = sentInside(by, "INVITE", world, invite);
   return { invite, again, next: second(world, nothingAt(world.now)) };
 }
 
