@@ -42,7 +42,13 @@ export function silenceIcmp(host: Host): Heal {
 export function losePackets(host: Host, ratio: number): Heal {
   const inThousand = Math.round(ratio * 1000);
   const share = inThousand >= 1000 ? "" : `numgen random mod 1000 < ${inThousand}`;
-  return filter(host, "input", [`iifname != "lo" ${share} drop`]);
+  return filter(host, "input", [`iifname != "lo" ${share} counter drop`]);
+}
+
+/** Packets that {@link losePackets} has taken from a host since. */
+export function packetsLost(host: Host): number {
+  const counters = host.run(["nft", "list", "ruleset"]).matchAll(/counter packets (\d+)/g);
+  return counters.reduce((sum, [, packets]) => sum + Number(packets), 0);
 }
 
 /**

@@ -36,8 +36,9 @@ export class FakeKernel implements SystemCalls {
   receiveError = 0;
   /** Decides each datagram: 0 sends it. @returns an error number */
   verdict: (datagram: FakeDatagram) => number = () => 0;
-  /** A call ends before this text once, with the error of an earlier datagram that nobody is told. */
-  stopsBefore = "";
+  /** By text: the error that its ICMP message leaves behind at the socket, for the next datagram to come out there. */
+  readonly refused = new Map<string, number>();
+  private pendingError = 0;
   private readonly memories: Memory[] = [];
   private nextAddress = BASE;
 
@@ -73,13 +74,11 @@ export class FakeKernel implements SystemCalls {
         text: Buffer.from(this.bytes(this.pointer(piece), this.word(piece + 8))).toString("latin1"),
         to: addressBytes === 0 ? "" : Buffer.from(this.bytes(this.pointer(at), addressBytes)).toString("hex"),
       };
-      if (index > 0 && datagram.text === this.stopsBefore) {
-        this.stopsBefore = "";
-        return index;
-      }
-      const error = this.verdict(datagram);
-      if (error !== 0) return index === 0 ? -error : index;
+      const error = this.pendingError || this.verdict(datagram);
+      this.pendingError = 0;
+      if (error !== 0) return index === 0 ? -error : index; // part-way, the error is lost
       this.sent.push(datagram);
+      this.pendingError = this.refused.get(datagram.text) ?? 0;
     }
     return count;
   }
@@ -97,6 +96,7 @@ export class FakeKernel implements SystemCalls {
     this.polls.set(fd, poll);
     return {
       watch(writable: boolean) {
+        if (poll.closed) throw new Error("a poll that is closed");
         poll.writable = writable;
       },
       close() {

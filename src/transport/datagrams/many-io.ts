@@ -139,20 +139,22 @@ export class ManyIo implements DatagramIo {
       outward.head(batch.length, index, addressBytes[index] as number);
       batch.push(each);
     }
+    // A call that ends part-way keeps the error that it ended by to itself. On a connected socket that is the one of an
+    // ICMP message, which must not be lost: there each datagram has a call of its own.
+    const most = outlet.isConnected ? 1 : batch.length;
     let sent = 0;
     let again = false;
-    let stopped = false;
-    while (sent < batch.length) {
-      const result = this.calls.send(outlet.fd, outward.headersFrom(sent), batch.length - sent);
+    while (sent < batch.length && outlet.isOpen) {
+      const result = this.calls.send(
+        outlet.fd,
+        outward.headersFrom(sent),
+        Math.min(most, batch.length - sent),
+      );
       if (result > 0) {
-        // It stopped before this one, which leaves now: an error of an earlier datagram came out there, and the system kept it to itself.
-        if (stopped) outlet.lost();
         sent += result;
         again = false;
-        stopped = sent < batch.length;
         continue;
       }
-      stopped = false;
       const code = codeOf(result);
       if (code === "EAGAIN") {
         for (const { flow, message } of batch.slice(sent)) outlet.wait(flow, message);

@@ -60,13 +60,13 @@ function tryWith(io: ManyIo, fd: number, port: number): string | null {
   const self = {
     fd,
     isConnected: false,
+    isOpen: true,
     isWaiting: false,
     unsent: (_flow: Flow, _message: string, code: string) => {
       why = `sendmmsg ${code}`;
       return false;
     },
     wait() {},
-    lost() {},
   };
   io.post(self, { transport: "udp", listener: 0, address: "127.0.0.1", port, connection: 0 }, text);
   io.flush();

@@ -21,12 +21,12 @@ interface Io {
 export interface Outlet {
   readonly fd: number;
   readonly isConnected: boolean;
+  /** It can close whenever `unsent` is called. */
+  readonly isOpen: boolean;
   /** Some wait: what comes now waits behind them. */
   readonly isWaiting: boolean;
   /** @param again it was the second attempt @returns to make a second one now */
   unsent(flow: Flow, message: string, code: string, again: boolean): boolean;
-  /** An earlier datagram did not arrive; which one, and why, the system did not say. */
-  lost(): void;
   /** The system has no room: this and what follows leave later. */
   wait(flow: Flow, message: string): void;
 }
@@ -39,7 +39,7 @@ export class PolledSocket implements DatagramSocket, Outlet {
   private readonly poll: Poll;
   private readonly handlers: DatagramHandlers;
   private waiting: { flow: Flow; message: string }[] = [];
-  private closed = false;
+  isOpen = true;
 
   /** @param fd its own, closed with it */
   constructor(io: Io, calls: SystemCalls, fd: number, isConnected: boolean, handlers: DatagramHandlers) {
@@ -56,22 +56,17 @@ export class PolledSocket implements DatagramSocket, Outlet {
   }
 
   post(flow: Flow, message: string): void {
-    if (this.closed) return;
+    if (!this.isOpen) return;
     if (this.isWaiting) this.wait(flow, message);
     else this.io.post(this, flow, message);
   }
 
   unsent(flow: Flow, message: string, code: string, again: boolean): boolean {
-    return !this.closed && this.handlers.unsent(flow, message, systemError("sendmmsg", code), again);
-  }
-
-  lost(): void {
-    // Only one that is connected hears of ICMP at all.
-    if (this.isConnected && !this.closed) this.handlers.failed(systemError("sendmmsg", "ECONNREFUSED"));
+    return this.isOpen && this.handlers.unsent(flow, message, systemError("sendmmsg", code), again);
   }
 
   wait(flow: Flow, message: string): void {
-    if (this.closed) return;
+    if (!this.isOpen) return;
     if (this.waiting.length >= WAITING_MAX) {
       this.unsent(flow, message, "ENOBUFS", true);
       return;
@@ -81,21 +76,28 @@ export class PolledSocket implements DatagramSocket, Outlet {
   }
 
   close(): void {
-    if (this.closed) return;
-    for (const { flow, message } of this.waiting) this.unsent(flow, message, "ECANCELED", true);
-    this.closed = true;
-    this.waiting = [];
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.cancel();
     this.io.forget(this); // the number of its descriptor may be another's soon
     this.poll.close();
     this.calls.close(this.fd);
   }
 
+  /** What waits is told as not sent. */
+  private cancel(): void {
+    const waited = this.waiting;
+    this.waiting = [];
+    for (const { flow, message } of waited)
+      this.handlers.unsent(flow, message, systemError("sendmmsg", "ECANCELED"), true);
+  }
+
   private readonly ready = (status: number, { writable }: { readonly writable: boolean }): void => {
-    if (this.closed) return;
+    if (!this.isOpen) return;
     try {
       if (status < 0) this.poll.watch(this.isWaiting);
       if (writable) this.release();
-      this.read();
+      if (this.isOpen) this.read();
     } catch (error) {
       // Outside of Node's own callbacks nobody would hear of it.
       setImmediate(() => {
@@ -106,7 +108,7 @@ export class PolledSocket implements DatagramSocket, Outlet {
 
   private read(): void {
     const result = this.io.receive(this.fd, this.handlers);
-    if (result >= 0 || this.closed) return;
+    if (result >= 0 || !this.isOpen) return;
     const code = codeOf(result);
     if (code !== "EAGAIN" && code !== "EINTR") this.handlers.failed(systemError("recvmmsg", code));
   }
@@ -118,6 +120,8 @@ export class PolledSocket implements DatagramSocket, Outlet {
     this.io.flush();
     // What found no room again waits in front of the rest.
     this.waiting.push(...rest);
-    if (!this.isWaiting) this.poll.watch(false);
+    if (!this.isOpen)
+      this.cancel(); // by who was told of one that did not leave
+    else if (!this.isWaiting) this.poll.watch(false);
   }
 }

@@ -54,7 +54,7 @@ const texts = (kernel: FakeKernel, fd: number) =>
   kernel.sent.filter((each) => each.fd === fd + 100).map((each) => each.text);
 
 describe("sending by the many", () => {
-  test("one call for each socket, each in its own order", () => {
+  test("one call for a socket of many, one a datagram for one of a target; each in its own order", () => {
     const { kernel, io, open } = world();
     const common = open(1);
     const target = open(2, { isConnected: true });
@@ -64,7 +64,8 @@ describe("sending by the many", () => {
     }
     assert.deepEqual(kernel.sent, []);
     io.flush();
-    assert.deepEqual(kernel.batches, [3, 3]);
+    // An error of the connected one must not be lost inside a batch.
+    assert.deepEqual(kernel.batches, [3, 1, 1, 1]);
     assert.deepEqual(texts(kernel, 1), ["a1", "b1", "c1"]);
     assert.deepEqual(texts(kernel, 2), ["a2", "b2", "c2"]);
     for (const { fd, to } of kernel.sent) assert.equal(to, fd === 101 ? AT + "0".repeat(16) : "");
@@ -140,15 +141,28 @@ describe("sending by the many", () => {
     assert.deepEqual(texts(kernel, 1).at(-1), "e");
   });
 
-  test("an error that the system kept to itself is told all the same, of a socket that is connected", () => {
+  test("the ICMP error of each datagram of a connected socket is told", () => {
+    const { kernel, io, open, unsent, failed } = world();
+    const socket = open(1, { isConnected: true, again: true });
+    for (const text of ["a", "b"]) kernel.refused.set(text, ECONNREFUSED);
+    for (const text of ["a", "b", "c", "d"]) socket.post(FLOW, text);
+    io.flush();
+    assert.deepEqual(texts(kernel, 1), ["a", "b", "c", "d"]);
+    // It comes out at the next one, which is sent a second time.
+    assert.deepEqual([failed, unsent], [[], ["b ECONNREFUSED", "c ECONNREFUSED"]]);
+  });
+
+  test("a batch that stops part-way for want of room is no error", () => {
     for (const isConnected of [true, false]) {
-      const { kernel, io, open, unsent, failed } = world();
+      const { kernel, io, open, poll, unsent, failed } = world();
       const socket = open(1, { isConnected });
-      kernel.stopsBefore = "b";
-      for (const text of ["a", "b", "c"]) socket.post(FLOW, text);
+      let full = 1; // when "c" is tried first
+      kernel.verdict = ({ text }) => (text === "c" && full-- > 0 ? EAGAIN : 0);
+      for (const text of ["a", "b", "c", "d"]) socket.post(FLOW, text);
       io.flush();
-      assert.deepEqual(texts(kernel, 1), ["a", "b", "c"]);
-      assert.deepEqual([failed, unsent], [isConnected ? ["ECONNREFUSED"] : [], []]);
+      poll(1).ready(0, { writable: true });
+      assert.deepEqual(texts(kernel, 1), ["a", "b", "c", "d"]);
+      assert.deepEqual([failed, unsent], [[], []]);
     }
   });
 
@@ -191,6 +205,30 @@ describe("sending by the many", () => {
     io.flush();
     socket.close();
     assert.deepEqual(unsent, ["a ECANCELED again"]);
+  });
+
+  test("nor is anything left of what waits when a socket is closed by who hears of an error", () => {
+    const kernel = new FakeKernel();
+    const io = new ManyIo(kernel, () => 1);
+    const unsent: string[] = [];
+    const socket = io.open(nodeSocket(1, false), {
+      received() {},
+      failed() {},
+      unsent: (_flow, message, error) => {
+        unsent.push(`${message.trim()} ${(error as NodeJS.ErrnoException).code}`);
+        socket.close();
+        return false;
+      },
+    });
+    kernel.verdict = () => EAGAIN;
+    for (let number = 0; number < 130; number++) socket.post(FLOW, String(number));
+    io.flush();
+    kernel.verdict = ({ text }) => (text === "0" ? EPERM : 0);
+    const poll = kernel.polls.get(101);
+    poll?.ready(0, { writable: true });
+    assert.deepEqual([unsent[0], ...unsent.slice(-2)], ["0 EPERM", "128 ECANCELED", "129 ECANCELED"]);
+    assert.deepEqual(kernel.sent, []);
+    assert.deepEqual([poll?.closed, poll?.writable], [true, true]);
   });
 
   test("what waits is bounded, and what is beyond is told", () => {
