@@ -139,18 +139,16 @@ export class ManyIo implements DatagramIo {
       outward.head(batch.length, index, addressBytes[index] as number);
       batch.push(each);
     }
-    // A call that ends part-way keeps the error that it ended by to itself. On a connected socket that is the one of an
-    // ICMP message, which must not be lost: there each datagram has a call of its own.
-    const most = outlet.isConnected ? 1 : batch.length;
+    let most = batch.length;
     let sent = 0;
     let again = false;
     while (sent < batch.length && outlet.isOpen) {
-      const result = this.calls.send(
-        outlet.fd,
-        outward.headersFrom(sent),
-        Math.min(most, batch.length - sent),
-      );
+      const count = Math.min(most, batch.length - sent);
+      const result = this.calls.send(outlet.fd, outward.headersFrom(sent), count);
       if (result > 0) {
+        // One that ends part-way keeps to itself what it ended by: want of room, or on a connected socket an ICMP message, of which
+        // more will come where the target is dead. One by one, none of those is lost.
+        if (result < count && outlet.isConnected) most = 1;
         sent += result;
         again = false;
         continue;
