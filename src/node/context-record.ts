@@ -3,11 +3,12 @@
  * follows from the rest (what was sent to a target, the scope of the branches) is not written, but made again.
  */
 
+import type { PlainContext } from "../proxy/answered-invite.ts";
 import { ATTEMPTS_MAX } from "../proxy/branch.ts";
 import { placeOf } from "../proxy/core.ts";
 import type { OwnRequest } from "../proxy/own-request.ts";
 import type { StoredOwn } from "../proxy/own-requests.ts";
-import type { Branch, FinalResponse, Hop, ResponseContext } from "../proxy/response-context.ts";
+import type { Branch, FinalResponse, Hop } from "../proxy/response-context.ts";
 import type { StoredContext } from "../proxy/restoring.ts";
 import {
   flagField,
@@ -40,7 +41,7 @@ const PART = 1;
 export const CALL_KEY_FIELD = 4;
 
 /** @param now monotonic milliseconds */
-export function contextRecord(context: ResponseContext, now: number): string {
+export function contextRecord(context: PlainContext, now: number): string {
   const { best, routes, scope } = context;
   return (
     `${VERSION};` +
@@ -72,7 +73,7 @@ export function contextRecord(context: ResponseContext, now: number): string {
   );
 }
 
-function hopsText({ request, finalSent, hops, nextHop, attempts }: ResponseContext): string {
+function hopsText({ request, finalSent, hops, nextHop, attempts }: PlainContext): string {
   let text = `${PART};`;
   if (request === "" || finalSent !== 0) return text;
   // No call makes more attempts than these, however many targets its rule has.
@@ -84,7 +85,7 @@ function hopsText({ request, finalSent, hops, nextHop, attempts }: ResponseConte
   return text;
 }
 
-function branchesText({ branches, request }: ResponseContext, now: number): string {
+function branchesText({ branches, request }: PlainContext, now: number): string {
   let text = `${PART};`;
   for (const branch of branches) text += textField(branchText(branch, request === "", now));
   return text;

@@ -1,5 +1,6 @@
 /** What of a running node a successor must know: each live thing owns its entry in the journal, and is read when that is written. */
 import type { Call } from "../calls/call.ts";
+import { AnsweredInvite } from "../proxy/answered-invite.ts";
 import type { Confirm, ContextJournal } from "../proxy/context-journal.ts";
 import type { OwnRequest } from "../proxy/own-request.ts";
 import type { ResponseContext } from "../proxy/response-context.ts";
@@ -13,14 +14,15 @@ export const CONTEXT_KIND = "invite";
 export const OWN_KIND = "own";
 
 class ContextSource implements RecordSource {
-  private readonly context: ResponseContext;
+  context: ResponseContext | AnsweredInvite;
 
   constructor(context: ResponseContext) {
     this.context = context;
   }
 
   encode(now: number): string {
-    return contextRecord(this.context, now);
+    const { context } = this;
+    return contextRecord(context instanceof AnsweredInvite ? context.context() : context, now);
   }
 }
 
@@ -61,7 +63,14 @@ export class NodeJournal implements ContextJournal {
     this.journal.mark(contextEntry(context));
   }
 
-  ended(context: ResponseContext): void {
+  moved(from: ResponseContext | AnsweredInvite, to: ResponseContext | AnsweredInvite): void {
+    const { record } = from;
+    from.record = null;
+    to.record = record;
+    if (record instanceof JournalEntry && record.source instanceof ContextSource) record.source.context = to;
+  }
+
+  ended(context: ResponseContext | AnsweredInvite): void {
     end(this.journal, context);
   }
 

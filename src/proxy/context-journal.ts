@@ -1,4 +1,5 @@
 /** What a successor must know of the proxy's transactions: told here, written by whoever keeps the journal. */
+import type { AnsweredInvite } from "./answered-invite.ts";
 import type { OwnRequest } from "./own-request.ts";
 import type { ResponseContext } from "./response-context.ts";
 
@@ -9,8 +10,10 @@ export interface ContextJournal {
   readonly confirm: Confirm;
   /** The context of an INVITE is new, or has changed. It is read when it is written, and not now. */
   changed(context: ResponseContext): void;
+  /** A context has become another object, which is written from now on in place of it. */
+  moved(from: ResponseContext | AnsweredInvite, to: ResponseContext | AnsweredInvite): void;
   /** Nothing can happen in it any more. */
-  ended(context: ResponseContext): void;
+  ended(context: ResponseContext | AnsweredInvite): void;
   /** A request of the proxy's own is new, or has changed; nobody waits for how it ends. */
   ownChanged(own: OwnRequest): void;
   ownEnded(own: OwnRequest): void;
@@ -22,6 +25,7 @@ export interface ContextJournal {
 export const NO_CONTEXT_JOURNAL: ContextJournal = {
   confirm: "off",
   changed: () => {},
+  moved: () => {},
   ended: () => {},
   ownChanged: () => {},
   ownEnded: () => {},

@@ -5,6 +5,7 @@ import { nonInviteClientDeadline } from "../sip/transaction/non-invite-client.ts
 import { nonInviteServerDeadline } from "../sip/transaction/non-invite-server.ts";
 import type { TimerSettings } from "../sip/transaction/timer-settings.ts";
 import { TICK } from "../sip/transaction/transaction.ts";
+import { AnsweredInvite } from "./answered-invite.ts";
 import { cancelBranch, forgetUnanswered, isPending, stepBranch, stepCancel } from "./branch-side.ts";
 import type { Core } from "./core.ts";
 import { onBranchLost, onNoAnswer, onSetupTimeout } from "./hunting.ts";
@@ -21,6 +22,7 @@ export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
 
 /** Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more. */
 export function settleContext(core: Core, context: ResponseContext): void {
+  if (context.invite?.kind === "accepted" && condense(core, context)) return;
   if (scheduleContext(core, context) && context.invite !== null) core.journal.changed(context);
 }
 
@@ -120,9 +122,11 @@ function isOver(context: ResponseContext): boolean {
 /** A non-INVITE transaction in which nothing can happen but that something comes again. @returns false where it is not so yet */
 function finish(core: Core, context: ResponseContext, timerJ: number): boolean {
   if (context.replyReliable || !context.branches.every(isBranchFinished)) return false;
-  core.finished.answers.add(context.key, { reply: context.reply, text: context.lastResponse }, timerJ);
+  const { key, reply, lastResponse } = context;
+  core.finished.answers.add({ key, until: timerJ, reply, text: lastResponse });
   for (const { id, other } of context.branches) {
-    if (other?.kind === "completed") core.finished.branches.add(id, context.method, other.timerK);
+    if (other?.kind === "completed")
+      core.finished.branches.add({ key: id, until: other.timerK, method: context.method });
   }
   removeContext(core, context);
   return true;
@@ -130,6 +134,21 @@ function finish(core: Core, context: ResponseContext, timerJ: number): boolean {
 
 function isBranchFinished({ other, cancel, reliable }: Branch): boolean {
   return other?.kind === "terminated" || (other?.kind === "completed" && cancel === null && !reliable);
+}
+
+/** Leaves of an answered INVITE what is needed to make it again. @returns false where its context stays */
+function condense(core: Core, context: ResponseContext): boolean {
+  // A 2xx that waits for its commit has not gone up; who looks at INVITEs of another node by name has their contexts.
+  if (core.journal.confirm === "2xx" || core.restored.pending.size > 0) return false;
+  const invite = AnsweredInvite.of(context);
+  if (invite === null || !core.finished.isInOrder(invite)) return false;
+  core.journal.changed(context);
+  core.journal.moved(context, invite);
+  core.wheel.cancel(context.timer);
+  core.contexts.delete(invite.key);
+  core.clients.delete(invite.branch);
+  core.finished.addInvite(invite);
+  return true;
 }
 
 function removeContext(core: Core, context: ResponseContext): void {

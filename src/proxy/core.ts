@@ -86,7 +86,7 @@ export interface Core {
   readonly contexts: Map<string, ResponseContext>;
   /** By branch, with the context that owns it. */
   readonly clients: Map<string, { branch: Branch; context: ResponseContext }>;
-  /** Non-INVITE transactions over UDP that have had their final response: no longer in the two above. */
+  /** Transactions over UDP that have had their final response, and nothing else is awaited of: no longer in the two above. */
   readonly finished: Finished;
   readonly own: Map<string, OwnRequest>;
   /**

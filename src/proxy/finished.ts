@@ -1,16 +1,17 @@
 /**
- * What is left of a non-INVITE transaction over UDP once its final response has gone up: for Timer J the response, to be sent again
+ * What is left of a transaction over UDP once its final response has gone up: of an INVITE that was answered see answered-invite.ts; of
+ * a non-INVITE transaction for Timer J the response, to be sent again
  * to a request that comes again, and for Timer K the branch, whose repeated responses are absorbed (RFC 3261 §17.1.2.2, §17.2.2).
  * A thousand calls a second leave 32,000 of them. Two small records each cost the garbage collector a fraction of
  * what the whole context would, and the tables that every message is looked up in stay short.
  */
 import { type Timed, TimerEntry, type TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { Flow } from "../transport/flow.ts";
+import { AnsweredInvite } from "./answered-invite.ts";
 
 /** One that is kept until its time. */
-interface Kept<T> {
+interface Kept {
   readonly key: string;
-  readonly value: T;
   readonly until: number;
 }
 
@@ -18,37 +19,52 @@ interface Kept<T> {
 const ENDED_KEPT = 1_024;
 
 /** Kept by key, each for as long as those before it: as a queue has them in the order of their ends, one timer does for all. */
-export class KeptForATime<T> {
-  private readonly byKey = new Map<string, Kept<T>>();
-  private queue: Kept<T>[] = [];
+export class KeptForATime<T extends Kept> {
+  private readonly byKey = new Map<string, T>();
+  private queue: T[] = [];
   private first = 0;
   private readonly timer: Timed = new TimerEntry((now) => this.end(now));
   private readonly wheel: TimerWheel;
+  private readonly ended: (kept: T) => void;
 
-  constructor(wheel: TimerWheel) {
+  /** @param ended is told of each whose time is over */
+  constructor(wheel: TimerWheel, ended: (kept: T) => void) {
     this.wheel = wheel;
+    this.ended = ended;
   }
 
   get size(): number {
     return this.byKey.size;
   }
 
-  add(key: string, value: T, until: number): void {
-    const kept = { key, value, until };
-    this.byKey.set(key, kept);
+  /** Until when the last one is kept. */
+  get lastUntil(): number {
+    return this.queue.at(-1)?.until ?? 0;
+  }
+
+  add(kept: T): void {
+    this.byKey.set(kept.key, kept);
     this.queue.push(kept);
-    if (this.timer.tick < 0) this.wheel.schedule(this.timer, until);
+    if (this.timer.tick < 0) this.wheel.schedule(this.timer, kept.until);
   }
 
   find(key: string): T | undefined {
-    return this.byKey.get(key)?.value;
+    return this.byKey.get(key);
+  }
+
+  /** No longer kept; nobody is told. */
+  take({ key }: T): void {
+    this.byKey.delete(key);
   }
 
   private end(now: number): void {
     let next = this.queue[this.first];
     while (next !== undefined && next.until <= now) {
       // One that was added again under its key lives on.
-      if (this.byKey.get(next.key) === next) this.byKey.delete(next.key);
+      if (this.byKey.get(next.key) === next) {
+        this.byKey.delete(next.key);
+        this.ended(next);
+      }
       next = this.queue[++this.first];
     }
     if (next === undefined) {
@@ -64,20 +80,45 @@ export class KeptForATime<T> {
   }
 }
 
-/** An answer that went up, and where to; the text is "" where none did. */
-export interface Answer {
+/** An answer that went up, and where to; the text is "" where none did. By server transaction key. */
+export interface Answer extends Kept {
   readonly reply: Flow;
   readonly text: string;
 }
 
-export class Finished {
-  /** By server transaction key. */
-  readonly answers: KeptForATime<Answer>;
-  /** By branch; the value is its method. */
-  readonly branches: KeptForATime<string>;
+/** By branch. */
+interface FinishedBranch extends Kept {
+  readonly method: string;
+}
 
-  constructor(wheel: TimerWheel) {
-    this.answers = new KeptForATime(wheel);
-    this.branches = new KeptForATime(wheel);
+export class Finished {
+  readonly answers: KeptForATime<Answer | AnsweredInvite>;
+  readonly branches: KeptForATime<FinishedBranch>;
+  /** By branch: those of `answers`. */
+  readonly invites = new Map<string, AnsweredInvite>();
+
+  /** @param ended is told of an INVITE that is over */
+  constructor(wheel: TimerWheel, ended: (invite: AnsweredInvite) => void) {
+    this.answers = new KeptForATime(wheel, (kept) => {
+      if (!(kept instanceof AnsweredInvite)) return;
+      this.invites.delete(kept.branch);
+      ended(kept);
+    });
+    this.branches = new KeptForATime(wheel, () => {});
+  }
+
+  /** Is it kept as long as those before it at least, so that it ends at its time? */
+  isInOrder(invite: AnsweredInvite): boolean {
+    return invite.until >= this.answers.lastUntil;
+  }
+
+  addInvite(invite: AnsweredInvite): void {
+    this.answers.add(invite);
+    this.invites.set(invite.branch, invite);
+  }
+
+  takeInvite(invite: AnsweredInvite): void {
+    this.answers.take(invite);
+    this.invites.delete(invite.branch);
   }
 }

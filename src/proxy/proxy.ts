@@ -82,7 +82,7 @@ export class SipProxy {
 
   constructor(ports: ProxyPorts) {
     const { transports, wheel, log, identity, calls, router, secrets, timers, timerCMs } = ports;
-    const { watch, locate, setupTimeoutMs } = ports;
+    const { watch, locate, setupTimeoutMs, journal = NO_CONTEXT_JOURNAL } = ports;
     this.now = ports.now;
     this.secrets = secrets;
     this.core = {
@@ -92,7 +92,7 @@ export class SipProxy {
       counters: ports.counters ?? new Counters(),
       identity,
       calls,
-      journal: ports.journal ?? NO_CONTEXT_JOURNAL,
+      journal,
       watch,
       locate,
       answerProbe: ports.answerProbe ?? null,
@@ -109,7 +109,9 @@ export class SipProxy {
       refusedLately: new RefusedLately(),
       contexts: new Map(),
       clients: new Map(),
-      finished: new Finished(wheel),
+      finished: new Finished(wheel, (invite) => {
+        if (invite.record !== null) journal.ended(invite);
+      }),
       own: new Map(),
       restored: { pending: new Map(), over: new Map(), since: 0, until: 0, unknownUntil: 0 },
       probes: new Map(),
@@ -241,7 +243,7 @@ export class SipProxy {
     return {
       pending,
       contexts: core.contexts.size + core.finished.answers.size,
-      branches: core.clients.size + core.finished.branches.size,
+      branches: core.clients.size + core.finished.branches.size + core.finished.invites.size,
       ownRequests: core.own.size,
       counters: core.counters.values,
     };

@@ -4,22 +4,24 @@ import { flat } from "../sip/flat.ts";
 import { buildResponse } from "../sip/message/build-response.ts";
 import type { SipMessage } from "../sip/message/sip-message.ts";
 import { mix32 } from "../sip/signing/mix.ts";
-import type { Timed } from "../sip/timer/timer-wheel.ts";
 import { startInviteServer } from "../sip/transaction/invite-server.ts";
 import { startNonInviteServer } from "../sip/transaction/non-invite-server.ts";
 import type { Flow } from "../transport/flow.ts";
 import { forwardAck } from "./acknowledgement.ts";
+import { AnsweredInvite } from "./answered-invite.ts";
 import { type Arrival, arrivalOf } from "./arrival.ts";
 import { factsOf, reasonOf } from "./call-facts.ts";
 import { onCancel, onStrayCancel } from "./cancelling.ts";
 import { onRefusalAcked } from "./concluded-elsewhere.ts";
-import { lateTryingMs, settleContext, tickContext } from "./context-timers.ts";
+import { ContextTimer } from "./context-timer.ts";
+import { lateTryingMs, settleContext } from "./context-timers.ts";
 import { type Core, isReliable } from "./core.ts";
 import { type Destination, destinationOf } from "./destination.ts";
+import { expand } from "./expanding.ts";
 import { forwardNext } from "./hunting.ts";
 import { answerOptions } from "./options.ts";
 import { type Refusal, refusal } from "./refusal.ts";
-import type { Branch, ResponseContext } from "./response-context.ts";
+import { type Branch, NO_CHALLENGES, type ResponseContext } from "./response-context.ts";
 import { preprocessRoutes } from "./route-preprocessing.ts";
 import { refuse, respond, stepServer } from "./server-side.ts";
 import { serverKey } from "./transaction-key.ts";
@@ -30,7 +32,7 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   const key = serverKey(request, flow.address);
   const context = core.contexts.get(key);
   if (context !== undefined && onKnown(core, context, request, flow)) return;
-  if (context === undefined && onFinished(core, key)) return;
+  if (context === undefined && onFinished(core, key, request, flow)) return;
   checkSyntax(request);
   const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
   const shed = core.router.hasEmergency ? null : shedding(core, arrival, key);
@@ -97,9 +99,10 @@ function followCaller(core: Core, context: ResponseContext, flow: Flow): void {
 }
 
 /** A request whose final response has gone up comes again, and so does the response (§17.2.2). @returns false where it is none */
-function onFinished(core: Core, key: string): boolean {
+function onFinished(core: Core, key: string, request: SipMessage, flow: Flow): boolean {
   const answer = core.finished.answers.find(key);
   if (answer === undefined) return false;
+  if (answer instanceof AnsweredInvite) return onKnown(core, expand(core, answer), request, flow);
   core.counters.add("retransmission.absorbed");
   if (answer.text !== "") core.transports.send(answer.reply, answer.text);
   return true;
@@ -188,27 +191,8 @@ function answerTrying(core: Core, context: ResponseContext, text: string): void 
   });
 }
 
-/** The deadline of a context: an object and no closure, as there are a hundred thousand. */
-export class ContextTimer implements Timed {
-  tick = -1;
-  next: Timed | null = null;
-  previous: Timed | null = null;
-  context: ResponseContext | null = null;
-  private readonly core: Core;
-
-  constructor(core: Core) {
-    this.core = core;
-  }
-
-  wake(now: number): void {
-    this.core.now = now;
-    if (this.context !== null) tickContext(this.core, this.context);
-  }
-}
-
 /** Shared by all contexts that have none: an array that grows by `push` takes room for seventeen at once. */
 const NO_BRANCHES: readonly Branch[] = Object.freeze([]);
-const NO_CHALLENGES: readonly string[] = Object.freeze([]);
 
 function newContext(core: Core, arrival: Arrival, key: string, parts: Destination): ResponseContext {
   const { request, reply, topVia, scope } = arrival;

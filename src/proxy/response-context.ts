@@ -122,6 +122,18 @@ export interface ResponseContext {
   readonly timer: Timed;
 }
 
+/** Shared by all that have none. */
+export const NO_HOPS: readonly Hop[] = Object.freeze([]);
+export const NO_CHALLENGES: readonly string[] = Object.freeze([]);
+/** Of a request that is forgotten. */
+export const NO_SCOPE: BranchScope = Object.freeze({
+  nextVia: "",
+  callId: "",
+  fromTag: "",
+  cseq: 0,
+  method: "",
+});
+
 export function isInvite(context: ResponseContext): boolean {
   return context.invite !== null;
 }

@@ -3,10 +3,10 @@ import { SipParseError } from "../sip/message/parse-error.ts";
 import { parseOwn, type SipMessage } from "../sip/message/sip-message.ts";
 import { isPending, rememberUnanswered } from "./branch-side.ts";
 import { inviteName } from "./concluded-elsewhere.ts";
+import { ContextTimer } from "./context-timer.ts";
 import { isBranchOver } from "./context-timers.ts";
 import type { Core } from "./core.ts";
 import { forwarded } from "./hunting.ts";
-import { ContextTimer } from "./receive-request.ts";
 import type { ResponseContext } from "./response-context.ts";
 
 /**
@@ -23,7 +23,7 @@ export type StoredContext = Omit<
 
 /** @returns null where the transaction runs here already, or its request can't be read */
 export function restoreContext(core: Core, stored: StoredContext): ResponseContext | null {
-  if (core.contexts.has(stored.key)) return null;
+  if (core.contexts.has(stored.key) || core.finished.answers.find(stored.key) !== undefined) return null;
   try {
     return adopted(core, stored);
   } catch (error) {

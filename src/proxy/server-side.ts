@@ -10,7 +10,7 @@ import { answerOf, refreshOf } from "./call-facts.ts";
 import type { Core } from "./core.ts";
 import { beginAnew, onHungUp } from "./hung-up.ts";
 import type { Refusal } from "./refusal.ts";
-import type { ResponseContext } from "./response-context.ts";
+import { NO_HOPS, NO_SCOPE, type ResponseContext } from "./response-context.ts";
 
 /** Feeds the context's server machine and performs its effects. A time-out (no ACK) needs nothing more (§17.2.1). */
 export function stepServer(core: Core, context: ResponseContext, event: ServerEvent): void {
@@ -89,9 +89,6 @@ function release(context: ResponseContext): void {
   context.best = null;
   for (const branch of context.branches) branch.hop.uriText = "";
 }
-
-const NO_HOPS: ResponseContext["hops"] = Object.freeze([]);
-const NO_SCOPE: ResponseContext["scope"] = { nextVia: "", callId: "", fromTag: "", cseq: 0, method: "" };
 
 /**
  * The request has its final response, sent up or withheld: what that means for the call is told to its ledger.

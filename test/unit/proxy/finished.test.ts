@@ -48,22 +48,41 @@ describe("a non-INVITE transaction that has its final response (RFC 3261 §17.1.
 describe("kept for a time", () => {
   test("each until its own end, with one timer; ten thousand leave nothing behind", () => {
     const wheel = new TimerWheel(0, 10);
-    const kept = new KeptForATime<number>(wheel);
-    for (let number = 0; number < 10_000; number++) kept.add(`key ${number}`, number, 1_000 + number);
+    let ended = 0;
+    const kept = new KeptForATime<{ key: string; until: number }>(wheel, ({ until }) => {
+      assert.equal(until, 1_000 + ended++);
+    });
+    for (let number = 0; number < 10_000; number++)
+      kept.add({ key: `key ${number}`, until: 1_000 + number });
     assert.equal(wheel.size, 1);
+    assert.equal(kept.lastUntil, 10_999);
     for (let now = 10; now <= 6_000; now += 10) wheel.advance(now);
-    assert.deepEqual([kept.find("key 4989"), kept.find("key 5001"), kept.size], [undefined, 5_001, 4_999]);
+    assert.deepEqual(
+      [kept.find("key 4989"), kept.find("key 5001")?.until, kept.size, ended],
+      [undefined, 6_001, 4_999, 5_001],
+    );
     for (let now = 6_010; now <= 11_010; now += 10) wheel.advance(now);
     assert.deepEqual([kept.size, wheel.size], [0, 0]);
   });
   test("what is added again under its key lives on to its second end", () => {
     const wheel = new TimerWheel(0, 10);
-    const kept = new KeptForATime<string>(wheel);
-    kept.add("key", "first", 100);
-    kept.add("key", "second", 200);
+    const ended: number[] = [];
+    const kept = new KeptForATime<{ key: string; until: number }>(wheel, ({ until }) => ended.push(until));
+    kept.add({ key: "key", until: 100 });
+    kept.add({ key: "key", until: 200 });
     for (let now = 10; now <= 150; now += 10) wheel.advance(now);
-    assert.equal(kept.find("key"), "second");
+    assert.deepEqual([kept.find("key")?.until, ended], [200, []]);
     for (let now = 160; now <= 210; now += 10) wheel.advance(now);
+    assert.deepEqual([kept.find("key"), ended], [undefined, [200]]);
+  });
+  test("what is taken out ends untold", () => {
+    const wheel = new TimerWheel(0, 10);
+    const kept = new KeptForATime<{ key: string; until: number }>(wheel, () => assert.fail());
+    const one = { key: "key", until: 100 };
+    kept.add(one);
+    kept.take(one);
     assert.equal(kept.find("key"), undefined);
+    for (let now = 10; now <= 150; now += 10) wheel.advance(now);
+    assert.equal(wheel.size, 0);
   });
 });
