@@ -302,5 +302,6 @@ function branchOf(record: RecordFields, reading: ContextReading): Branch | null 
     cancelledBy: since + record.number(18, NEVER),
     ack: record.text(19),
     breadth: record.number(20, 1),
+    isUnanswered: false,
   };
 }

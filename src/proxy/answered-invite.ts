@@ -135,6 +135,7 @@ export class AnsweredInvite {
       cancelledBy: NEVER,
       ack: "",
       breadth,
+      isUnanswered: false,
     };
   }
 }

@@ -50,6 +50,8 @@ export const EMPTY_PLACES_MAX = 1_000;
 
 /** The branch is no longer one that a transport failure at its target would move (§16.9). */
 export function forgetUnanswered(core: Pick<Core, "unanswered">, branch: Branch): void {
+  if (!branch.isUnanswered) return;
+  branch.isUnanswered = false;
   const { place } = branch.hop;
   const set = core.unanswered.get(place);
   if (set?.delete(branch) === true && set.size === 0 && core.unanswered.size > EMPTY_PLACES_MAX)
@@ -57,6 +59,7 @@ export function forgetUnanswered(core: Pick<Core, "unanswered">, branch: Branch)
 }
 
 export function rememberUnanswered(core: Pick<Core, "unanswered">, branch: Branch): void {
+  branch.isUnanswered = true;
   const { place } = branch.hop;
   const set = core.unanswered.get(place);
   if (set === undefined) core.unanswered.set(place, new Set([branch]));

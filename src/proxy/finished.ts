@@ -22,6 +22,8 @@ const ENDED_KEPT = 1_024;
 export class KeptForATime<T extends Kept> {
   private readonly byKey = new Map<string, T>();
   private queue: T[] = [];
+  /** Entries of the queue that are not kept any more, as they were taken out or added again: without any no look-up tells. */
+  private stale = 0;
   private first = 0;
   private readonly timer: Timed = new TimerEntry((now) => this.end(now));
   private readonly wheel: TimerWheel;
@@ -43,7 +45,9 @@ export class KeptForATime<T extends Kept> {
   }
 
   add(kept: T): void {
+    const { size } = this.byKey;
     this.byKey.set(kept.key, kept);
+    if (this.byKey.size === size) this.stale++;
     this.queue.push(kept);
     if (this.timer.tick < 0) this.wheel.schedule(this.timer, kept.until);
   }
@@ -54,17 +58,17 @@ export class KeptForATime<T extends Kept> {
 
   /** No longer kept; nobody is told. */
   take({ key }: T): void {
-    this.byKey.delete(key);
+    if (this.byKey.delete(key)) this.stale++;
   }
 
   private end(now: number): void {
     let next = this.queue[this.first];
     while (next !== undefined && next.until <= now) {
       // One that was added again under its key lives on.
-      if (this.byKey.get(next.key) === next) {
+      if (this.stale === 0 || this.byKey.get(next.key) === next) {
         this.byKey.delete(next.key);
         this.ended(next);
-      }
+      } else this.stale--;
       next = this.queue[++this.first];
     }
     if (next === undefined) {

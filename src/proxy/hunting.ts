@@ -108,6 +108,7 @@ function newBranch(
     cancelledBy: NEVER,
     ack: "",
     breadth: sent.breadth,
+    isUnanswered: false,
   };
 }
 

@@ -1,7 +1,7 @@
 /** Who is *me*: one table that Via, Route, Record-Route, Request-URI and probes are compared with. */
 import ipaddr from "ipaddr.js";
 import { hostOf, type SipUri } from "../sip/uri.ts";
-import type { ListenerAddress } from "../transport/flow.ts";
+import type { ListenerAddress, TransportName } from "../transport/flow.ts";
 
 /**
  * Leading bits that two addresses of one network share at least. Fewer are chance: 10.1.0.1 shares two with every address from
@@ -20,8 +20,8 @@ export class Identity {
   /** "host:port" of aliases that name a port. */
   private readonly hostPorts = new Set<string>();
   private readonly ports = new Set<number>();
-  /** Answers of {@link egress}, by transport and ingress, then by address: no key is made for a question. */
-  private readonly egresses = new Map<string, Map<string, number>[]>();
+  /** Answers of {@link egress}, by ingress, then by address: no key is made for a question. */
+  private readonly egresses = { udp: [] as Map<string, number>[], tcp: [] as Map<string, number>[] };
   private egressCount = 0;
   /** Domains and addresses that are us on any port that we serve. */
   private readonly names = new Set<string>();
@@ -52,7 +52,7 @@ export class Identity {
     for (let i = 0; i < this.hosts.length; i++) {
       if (this.listeners[i]?.port === known && this.hosts[i] === host) return true;
     }
-    if (this.names.has(host) && (port === 0 || this.ports.has(port))) return true;
+    if (this.names.size > 0 && this.names.has(host) && (port === 0 || this.ports.has(port))) return true;
     return this.hostPorts.size > 0 && this.hostPorts.has(`${host}:${known}`);
   }
 
@@ -84,8 +84,8 @@ export class Identity {
    * network (up to /24 or /64), else the one that it came to, so that the path back is the path here, or one at its address.
    * @returns -1 where there is none
    */
-  egress(transport: string, address: string, ingress: number): number {
-    const known = this.egresses.get(transport)?.[ingress + 1]?.get(address);
+  egress(transport: TransportName, address: string, ingress: number): number {
+    const known = this.egresses[transport][ingress + 1]?.get(address);
     if (known !== undefined) return known;
     const best = this.bestListener(transport, address, ingress);
     // A token of another node may name a listener that is none here.
@@ -93,19 +93,22 @@ export class Identity {
     return best;
   }
 
-  private rememberEgress(transport: string, ingress: number, found: { address: string; best: number }): void {
+  private rememberEgress(
+    transport: TransportName,
+    ingress: number,
+    found: { address: string; best: number },
+  ): void {
     if (this.egressCount >= EGRESSES_MAX) {
-      this.egresses.clear();
+      this.egresses.udp.length = this.egresses.tcp.length = 0;
       this.egressCount = 0;
     }
-    const byIngress = this.egresses.get(transport) ?? [new Map()]; // the first: from no listener, -1
-    this.egresses.set(transport, byIngress);
+    const byIngress = this.egresses[transport]; // the first: from no listener, -1
     while (byIngress.length <= ingress + 1) byIngress.push(new Map());
     byIngress[ingress + 1]?.set(found.address, found.best);
     this.egressCount++;
   }
 
-  private bestListener(transport: string, address: string, ingress: number): number {
+  private bestListener(transport: TransportName, address: string, ingress: number): number {
     const v6 = address.includes(":");
     const came = this.listeners[ingress]?.address;
     let best = -1;

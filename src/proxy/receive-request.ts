@@ -32,7 +32,7 @@ export function onRequest(core: Core, request: SipMessage, flow: Flow): void {
   const key = serverKey(request, flow.address);
   const context = core.contexts.get(key);
   if (context !== undefined && onKnown(core, context, request, flow)) return;
-  if (context === undefined && onFinished(core, key, request, flow)) return;
+  if (context === undefined && request.method !== "ACK" && onFinished(core, key, request, flow)) return;
   checkSyntax(request);
   const arrival = arrivalOf(request, flow, core.router.classify(flow.address));
   const shed = core.router.hasEmergency ? null : shedding(core, arrival, key);

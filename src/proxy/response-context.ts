@@ -55,6 +55,8 @@ export interface Branch {
   ack: string;
   /** Max-Breadth that it took. */
   readonly breadth: number;
+  /** Is it among those that a transport failure at its target moves? */
+  isUnanswered: boolean;
 }
 
 export interface FinalResponse {

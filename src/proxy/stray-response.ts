@@ -170,6 +170,7 @@ function joinOther(core: Core, context: ResponseContext, response: SipMessage): 
 /** Where the next Via says (§16.11, §18.2.2). @returns null: no listener of ours reaches it */
 function flowUp(core: Core, next: Via, flow: Flow): Flow | null {
   const transport = next.transport.toLowerCase();
+  if (transport !== "udp" && transport !== "tcp") return null;
   const received = next.received === "" ? addressOf(next.host) : next.received;
   const byMaddr = transport === "udp" && next.maddr !== null && isNumericHost(next.maddr);
   const address = byMaddr && next.maddr !== null ? addressOf(next.maddr) : received;
@@ -178,7 +179,7 @@ function flowUp(core: Core, next: Via, flow: Flow): Flow | null {
   const byRport = transport === "udp" && !byMaddr && next.rport !== null && next.rport !== "";
   const port = byRport ? Number(next.rport) : sentByPort;
   const listener = core.identity.egress(transport, address, flow.listener);
-  if (listener < 0 || (transport !== "udp" && transport !== "tcp")) return null;
+  if (listener < 0) return null;
   return { transport, listener, address, port, connection: 0 };
 }
 

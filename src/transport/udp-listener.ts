@@ -12,6 +12,15 @@ import { connectBeside, growReceiveBuffer } from "./udp-socket.ts";
 const CR = 13;
 const LF = 10;
 
+/** Watched targets up to which they are looked through. */
+const FEW_MAX = 8;
+
+interface Watched {
+  readonly address: string;
+  readonly port: number;
+  readonly socket: DatagramSocket;
+}
+
 export interface UdpDependencies {
   readonly handlers: TransportHandlers;
   readonly limits: TransportLimits;
@@ -32,6 +41,8 @@ export class UdpListener {
   private readonly burst: Burst;
   /** By remote address, then port. */
   private readonly watched = new Map<string, Map<number, DatagramSocket>>();
+  /** The same while they are few: a look through them costs less than two looks into tables. */
+  private readonly few: Watched[] = [];
   private closed = false;
   /** Bytes that the kernel buffers for us. */
   readonly receiveBufferBytes: number;
@@ -63,8 +74,17 @@ export class UdpListener {
   send(flow: Flow, message: string): void {
     if (this.closed) return;
     this.counters["udp.sent"]++;
-    const own = this.watched.size === 0 ? undefined : this.watched.get(flow.address)?.get(flow.port);
-    this.burst.send(own ?? this.socket, flow, message);
+    this.burst.send(this.socketFor(flow) ?? this.socket, flow, message);
+  }
+
+  private socketFor({ address, port }: Flow): DatagramSocket | undefined {
+    const { few } = this;
+    if (few.length > FEW_MAX) return this.watched.get(address)?.get(port);
+    for (let i = 0; i < few.length; i++) {
+      const each = few[i] as Watched;
+      if (each.port === port && each.address === address) return each.socket;
+    }
+    return undefined;
   }
 
   isWatched(flow: Flow): boolean {
@@ -87,6 +107,7 @@ export class UdpListener {
     }
     ports.set(port, socket);
     this.watched.set(address, ports);
+    this.few.push({ address, port, socket });
     return true;
   }
 
@@ -97,6 +118,10 @@ export class UdpListener {
     if (ports === undefined || socket === undefined) return false;
     ports.delete(flow.port);
     if (ports.size === 0) this.watched.delete(flow.address);
+    this.few.splice(
+      this.few.findIndex((each) => each.socket === socket),
+      1,
+    );
     this.burst.flush();
     socket.close();
     return true;
@@ -108,6 +133,7 @@ export class UdpListener {
     this.closed = true;
     for (const ports of this.watched.values()) for (const socket of ports.values()) socket.close();
     this.watched.clear();
+    this.few.length = 0;
     this.socket.close();
   }
 

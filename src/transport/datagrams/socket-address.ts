@@ -14,9 +14,14 @@ const IPV4_HOST = 1;
 const IPV6_HOST = 2;
 const IPV6_SCOPE = 6;
 
+/** The one that was read last in each of these places is found without a look into a table. A power of two. */
+const LATELY = 64;
+
 export class SocketAddresses {
   private readonly written = new Map<string, Uint32Array>();
   private readonly read4 = new Map<number, string>();
+  private readonly lately = new Uint32Array(LATELY);
+  private readonly latelyText: string[] = new Array<string>(LATELY).fill("0.0.0.0");
   private readonly read6 = new Map<string, string>();
 
   /** @param address numeric, with a scope ("%2") where IPv6 needs one @returns its length in bytes; 0: it is no address */
@@ -42,6 +47,15 @@ export class SocketAddresses {
   address(words: Uint32Array, at: number): string {
     if (((words[at] as number) & 0xffff) !== AF_INET) return this.address6(words, at);
     const host = words[at + IPV4_HOST] as number;
+    const place = (host ^ (host >>> 24)) & (LATELY - 1);
+    if (this.lately[place] === host) return this.latelyText[place] as string;
+    const text = this.address4(host);
+    this.lately[place] = host;
+    this.latelyText[place] = text;
+    return text;
+  }
+
+  private address4(host: number): string {
     let text = this.read4.get(host);
     if (text === undefined) {
       text = `${host & 255}.${(host >>> 8) & 255}.${(host >>> 16) & 255}.${host >>> 24}`;

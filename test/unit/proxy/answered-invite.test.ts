@@ -44,6 +44,7 @@ function branch(other: Partial<Branch> = {}): Branch {
     cancelledBy: NEVER,
     ack: "",
     breadth: 30,
+    isUnanswered: false,
     ...other,
   };
 }
@@ -102,7 +103,9 @@ describe("an answered INVITE as one small object", () => {
     "a branch that is not wanted": { branches: [branch({ wanted: false })] },
     "a branch over TCP": { branches: [branch({ reliable: true })] },
     "a branch that was refused": { branches: [branch({ invite: { kind: "completed", timerD: 40_000 } })] },
-    "a branch that was answered later": { branches: [branch({ invite: { kind: "accepted", timerM: 41_000 } })] },
+    "a branch that was answered later": {
+      branches: [branch({ invite: { kind: "accepted", timerM: 41_000 } })],
+    },
     "a caller over TCP": { replyReliable: true },
     "a caller that has cancelled": { cancelled: true },
     "a second 2xx of another node's branch": { strayAnswer: "z9hG4bKother" },
@@ -122,7 +125,10 @@ describe("an answered INVITE of a running proxy", () => {
     world.receive(ok, pbx(1));
     return { world, ok };
   };
-  const transactions = ({ proxy }: ProxyWorld): number[] => [proxy.status().contexts, proxy.status().branches];
+  const transactions = ({ proxy }: ProxyWorld): number[] => [
+    proxy.status().contexts,
+    proxy.status().branches,
+  ];
 
   test("counts as a transaction until Timers L and M, and leaves nothing", () => {
     const { world } = answered();

@@ -52,8 +52,7 @@ describe("kept for a time", () => {
     const kept = new KeptForATime<{ key: string; until: number }>(wheel, ({ until }) => {
       assert.equal(until, 1_000 + ended++);
     });
-    for (let number = 0; number < 10_000; number++)
-      kept.add({ key: `key ${number}`, until: 1_000 + number });
+    for (let number = 0; number < 10_000; number++) kept.add({ key: `key ${number}`, until: 1_000 + number });
     assert.equal(wheel.size, 1);
     assert.equal(kept.lastUntil, 10_999);
     for (let now = 10; now <= 6_000; now += 10) wheel.advance(now);

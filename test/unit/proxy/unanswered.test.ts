@@ -30,6 +30,7 @@ function branchTo(place: string): Branch {
     cancelledBy: 0,
     ack: "",
     breadth: 1,
+    isUnanswered: false,
   };
 }
 
