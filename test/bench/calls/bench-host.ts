@@ -51,6 +51,11 @@ export class BenchHost {
     return this.#start(PROXY_CORE, label, argv, options);
   }
 
+  /** A program that computes all the time on the proxy's core, and has as much of it as the proxy may have. */
+  startNeighbour(): Program {
+    return this.#start(PROXY_CORE, "neighbour", ["sh", "-c", "while :; do :; done"], {});
+  }
+
   startLoad(label: string, argv: readonly string[], options: ProgramOptions = {}): Program {
     return this.#start(LOAD_CORE, label, argv, options);
   }

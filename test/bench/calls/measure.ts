@@ -1,4 +1,6 @@
 // Measurements of one proxy: processor time a call in a window of steady load, and its highest clean rate.
+
+import type { Program } from "../../lab/program.ts";
 import type { BenchHost } from "./bench-host.ts";
 import { percentile } from "./figures.ts";
 import { Load } from "./load.ts";
@@ -24,6 +26,8 @@ export interface Bench {
   host: BenchHost;
   subject: Subject;
   load: Load;
+  /** Has half of the proxy's core; null: the proxy has it for itself. */
+  neighbour: Program | null;
 }
 
 /** What a program beside the proxy used. */
@@ -71,11 +75,12 @@ export async function startBench(
     ...place,
     start: (label, argv, more) => host.startLoad(label, argv, more),
   });
-  return { host, subject, load };
+  return { host, subject, load, neighbour: null };
 }
 
-export async function stopBench({ subject, load }: Bench): Promise<void> {
+export async function stopBench({ subject, load, neighbour }: Bench): Promise<void> {
   load.stop();
+  await neighbour?.stop();
   await Promise.all(
     [subject.program, ...subject.beside.map(({ program }) => program)].map((each) => each.stop()),
   );
@@ -95,18 +100,22 @@ function watchBeside({ beside }: Subject): () => { title: string; us: number }[]
     }));
 }
 
-/** What the proxy and its core have done since. */
-function watchCore(host: BenchHost, pid: number): () => { own: ProcessorTime; disturbed: number } {
+/** What the proxy and its core have done since; its neighbour does not disturb. */
+function watchCore({ host, subject, neighbour }: Bench): () => { own: ProcessorTime; disturbed: number } {
+  const { pid } = subject.program;
   const startedAt = performance.now();
   const coreBefore = host.coreTime("proxy");
   const before = processorTime(pid);
+  const neighbourUs = (): number => (neighbour === null ? 0 : totalUs(processorTime(neighbour.pid)));
+  const neighbourBefore = neighbourUs();
   return () => {
     const after = processorTime(pid);
+    const besideUs = neighbourUs() - neighbourBefore;
     const core = host.coreTime("proxy");
     const windowUs = (performance.now() - startedAt) * 1_000;
     const own = { userUs: after.userUs - before.userUs, kernelUs: after.kernelUs - before.kernelUs };
     const busyUs = core.busyUs - coreBefore.busyUs + core.stolenUs - coreBefore.stolenUs;
-    return { own, disturbed: Math.max(0, (busyUs - own.userUs - own.kernelUs) / windowUs) };
+    return { own, disturbed: Math.max(0, (busyUs - besideUs - totalUs(own)) / windowUs) };
   };
 }
 
@@ -122,12 +131,13 @@ function watchLag({ lagMs }: Subject): () => Promise<number[]> {
 }
 
 export async function measureWindow(
-  { host, subject, load }: Bench,
+  bench: Bench,
   plan: { rate: number; seconds: number; answerTimes?: boolean },
 ): Promise<WindowFigures> {
+  const { subject, load } = bench;
   subject.openWindow();
   const besideUs = watchBeside(subject);
-  const watched = watchCore(host, subject.program.pid);
+  const watched = watchCore(bench);
   const lags = watchLag(subject);
   const result = await load.step(plan);
   const { own, disturbed } = watched();
@@ -169,7 +179,7 @@ async function probe({ host, subject, load }: Bench, rate: number): Promise<Verd
   return loadBusy > FULL_MIN && proxyBusy < FULL_MIN ? "load" : "bad";
 }
 
-/** A proxy that is offered twice what it carries cleanly. */
+/** A proxy on half a core that is offered twice what it carries cleanly there. */
 export interface OverloadFigures {
   cleanRate: number;
   /** Calls a second that were begun, as a share of the clean rate: 2, unless the load could not. */
@@ -181,11 +191,9 @@ export interface OverloadFigures {
 }
 
 /** @param bench warm and without a backlog; it has one afterwards */
-export async function measureOverload(
-  { host, subject, load }: Bench,
-  cleanRate: number,
-): Promise<OverloadFigures> {
-  const watched = watchCore(host, subject.program.pid);
+async function measureOverload(bench: Bench, cleanRate: number): Promise<OverloadFigures> {
+  const { subject, load } = bench;
+  const watched = watchCore(bench);
   const result = await load.step({ rate: OVERLOAD_FACTOR * cleanRate, seconds: OVERLOAD_S });
   assertAlive(subject);
   return {
@@ -194,6 +202,32 @@ export async function measureOverload(
     completed: result.completedRate / cleanRate,
     disturbed: watched().disturbed,
   };
+}
+
+/**
+ * What is completed at twice the clean rate. On half a core, as of a whole one the load can't begin twice the calls.
+ * @param renew starts the proxy anew, warm
+ * @returns nothing where no rate is clean
+ */
+export async function measureOverloads(
+  plan: { start: number; rounds: number; renew: () => Promise<Bench> },
+  told: (figures: OverloadFigures) => void,
+): Promise<OverloadFigures[]> {
+  const renew = async (): Promise<Bench> => {
+    const bench = await plan.renew();
+    return { ...bench, neighbour: bench.host.startNeighbour() };
+  };
+  const { found, bench } = await measureCleanRate(await renew(), { start: plan.start, factor: 1.25, renew });
+  await stopBench(bench);
+  const all: OverloadFigures[] = [];
+  for (let round = 0; round < plan.rounds && found.rate > 0; round++) {
+    const loaded = await renew();
+    const figures = await measureOverload(loaded, found.rate);
+    await stopBench(loaded);
+    told(figures);
+    all.push(figures);
+  }
+  return all;
 }
 
 /**

@@ -4,15 +4,7 @@ import type { BenchHost } from "./bench-host.ts";
 import { type CpuProfile, selfTimes } from "./cpu-profile.ts";
 import { median } from "./figures.ts";
 import { describeOverload, startWarm } from "./full.ts";
-import {
-  type Bench,
-  measureCleanRate,
-  measureOverload,
-  measureWindow,
-  startBench,
-  stopBench,
-  type WindowFigures,
-} from "./measure.ts";
+import { measureOverloads, measureWindow, startBench, stopBench, type WindowFigures } from "./measure.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
 const RATE = 1_000;
@@ -71,18 +63,11 @@ export async function quickRun(host: BenchHost, subjects: readonly SubjectName[]
   }
 }
 
-/** The highest clean rate of each, and what is completed at twice that. */
+/** The highest clean rate of each on half a core, and what is completed at twice that. */
 export async function overloadRun(host: BenchHost, subjects: readonly SubjectName[]): Promise<void> {
   for (const name of subjects) {
-    const renew = (): Promise<Bench> => startWarm(host, name);
-    const { found, bench } = await measureCleanRate(await renew(), { start: RATE, factor: 1.4, renew });
-    await stopBench(bench);
-    say(`${SUBJECT_TITLES[name]}: clean to ${found.rate} calls a second${found.above ? " and more" : ""}`);
-    for (let round = 0; round < QUICK_ROUNDS && found.rate > 0; round++) {
-      const loaded = await renew();
-      say(`  ${describeOverload(await measureOverload(loaded, found.rate))}`);
-      await stopBench(loaded);
-    }
+    const plan = { start: RATE, rounds: QUICK_ROUNDS, renew: () => startWarm(host, name) };
+    await measureOverloads(plan, (figures) => say(`${SUBJECT_TITLES[name]}: ${describeOverload(figures)}`));
   }
 }
 
