@@ -1,5 +1,5 @@
 // A switch by hand, through a real Redis: the active is killed, another engine goes on from its records on the same address.
-// RATE=200 ROUNDS=50 npm run test:lab -- test/lab/switch.test.ts: more of them.
+// RATE=200 TALK_S=11 ROUNDS=50 npm run test:lab -- test/lab/switch.test.ts: 2,000 talk and 200 ring at each of 50 switches.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,19 +15,21 @@ import { type Sipp, startCaller, startPbx } from "./sipp.ts";
 const RATE = Number(process.env["RATE"] ?? 80);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 1);
 const REDIS_PORT = 6379;
-/** Offered for five seconds. */
+/** How long a call talks; it is switched when the first have talked as long, and calls begin for two seconds more. */
+const TALK_S = Number(process.env["TALK_S"] ?? 3);
+const OFFERED_S = TALK_S + 2;
 const KINDS = [
-  { scenario: "uac-reinvite", number: "1000", rate: RATE * 0.6, calls: RATE * 3 },
-  { scenario: "uac-call", number: "1002", rate: RATE * 0.4, calls: RATE * 2 },
+  { scenario: "uac-reinvite", number: "1000", rate: RATE * 0.6, calls: RATE * 0.6 * OFFERED_S },
+  { scenario: "uac-call", number: "1002", rate: RATE * 0.4, calls: RATE * 0.4 * OFFERED_S },
 ] as const;
 /** They ring when the switch comes, and are cancelled after it. */
 const CANCELLED = { scenario: "uac-cancel", number: "1001", rate: RATE, calls: RATE } as const;
 /** What is not stored yet when a node dies: a commit each 5 ms, and what a loaded machine adds. */
 const UNSEEN_S_MAX = 0.1;
-const TALK_MS = 3_000;
+const TALK_MS = 1_000 * TALK_S;
 const RING_MS = 2_500;
 /** From the first call to the switch: the first have talked by then, the last have not begun. */
-const SWITCH_AFTER_MS = 3_000;
+const SWITCH_AFTER_MS = TALK_MS;
 
 const skip = labObstacle(["sipp"]) || labObstacle(["redis-server"]);
 const program = join(import.meta.dirname, "switch-node.ts");
