@@ -16,7 +16,7 @@ import { MEMORY_PLAN, type MemoryFigures, measureMemory } from "./memory.ts";
 import type { Found } from "./rate-search.ts";
 import { SUBJECT_TITLES, type SubjectName } from "./subject.ts";
 
-export const REPLICATION_RATES = [1_000, 2_000] as const;
+export const REPLICATION_RATES = [500, 1_000, 2_000] as const;
 /** Without replication for what it adds. */
 export const REPLICATION_SUBJECTS: readonly SubjectName[] = ["tandem-redis", "tandem", "kamailio-dmq"];
 
@@ -28,17 +28,17 @@ export interface ReplicationPlan {
   holdS: number | null;
 }
 
-/** A quarter of an hour. */
+/** Some twenty minutes. */
 export const WHOLE_PLAN: ReplicationPlan = {
   rounds: 3,
   warmUp: WARM_UP,
-  windowS: { 1000: 6, 2000: 4 },
+  windowS: { 500: 6, 1000: 6, 2000: 4 },
   holdS: 60,
 };
 export const SHORT_PLAN: ReplicationPlan = {
   rounds: 1,
   warmUp: { rate: 1_000, seconds: 4 },
-  windowS: { 1000: 4, 2000: 3 },
+  windowS: { 500: 4, 1000: 4, 2000: 3 },
   holdS: null,
 };
 
