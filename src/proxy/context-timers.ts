@@ -20,9 +20,12 @@ export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
   return ms;
 }
 
-/** Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more. */
+/**
+ * Puts the context's next deadline into the wheel; removes a context in which nothing can happen any more, and leaves of an answered INVITE
+ * what it can be made of again. Whoever calls it has done with the context: it may be none any more.
+ */
 export function settleContext(core: Core, context: ResponseContext): void {
-  if (context.invite?.kind === "accepted" && condense(core, context)) return;
+  if (context.invite?.kind === "accepted" && condense(core, context, context.invite.timerL)) return;
   if (scheduleContext(core, context) && context.invite !== null) core.journal.changed(context);
 }
 
@@ -137,11 +140,11 @@ function isBranchFinished({ other, cancel, reliable }: Branch): boolean {
 }
 
 /** Leaves of an answered INVITE what is needed to make it again. @returns false where its context stays */
-function condense(core: Core, context: ResponseContext): boolean {
+function condense(core: Core, context: ResponseContext, until: number): boolean {
   // A 2xx that waits for its commit has not gone up; who looks at INVITEs of another node by name has their contexts.
   if (core.journal.confirm === "2xx" || core.restored.pending.size > 0) return false;
-  const invite = AnsweredInvite.of(context);
-  if (invite === null || !core.finished.isInOrder(invite)) return false;
+  const invite = core.finished.isNewest(until) ? AnsweredInvite.of(context) : null;
+  if (invite === null) return false;
   core.journal.changed(context);
   core.journal.moved(context, invite);
   core.wheel.cancel(context.timer);

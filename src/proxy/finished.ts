@@ -1,9 +1,8 @@
 /**
- * What is left of a transaction over UDP once its final response has gone up: of an INVITE that was answered see answered-invite.ts; of
- * a non-INVITE transaction for Timer J the response, to be sent again
- * to a request that comes again, and for Timer K the branch, whose repeated responses are absorbed (RFC 3261 §17.1.2.2, §17.2.2).
- * A thousand calls a second leave 32,000 of them. Two small records each cost the garbage collector a fraction of
- * what the whole context would, and the tables that every message is looked up in stay short.
+ * What is left of a transaction over UDP once its final response has gone up. Of a non-INVITE transaction: for Timer J the response, to be
+ * sent again to a request that comes again, and for Timer K the branch, whose repeated responses are absorbed (RFC 3261 §17.1.2.2,
+ * §17.2.2). Of an INVITE that was answered: answered-invite.ts. A thousand calls a second leave 64,000 of them. Small records
+ * cost the garbage collector a fraction of what the whole contexts would, and the tables that every message is looked up in stay short.
  */
 import { type Timed, TimerEntry, type TimerWheel } from "../sip/timer/timer-wheel.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -24,6 +23,7 @@ export class KeptForATime<T extends Kept> {
   private queue: T[] = [];
   /** Entries of the queue that are not kept any more, as they were taken out or added again: without any no look-up tells. */
   private stale = 0;
+  private latestUntil = 0;
   private first = 0;
   private readonly timer: Timed = new TimerEntry((now) => this.end(now));
   private readonly wheel: TimerWheel;
@@ -39,9 +39,9 @@ export class KeptForATime<T extends Kept> {
     return this.byKey.size;
   }
 
-  /** Until when the last one is kept. */
-  get lastUntil(): number {
-    return this.queue.at(-1)?.until ?? 0;
+  /** Until when any was kept at most. */
+  get latest(): number {
+    return this.latestUntil;
   }
 
   add(kept: T): void {
@@ -49,6 +49,7 @@ export class KeptForATime<T extends Kept> {
     this.byKey.set(kept.key, kept);
     if (this.byKey.size === size) this.stale++;
     this.queue.push(kept);
+    this.latestUntil = Math.max(this.latestUntil, kept.until);
     if (this.timer.tick < 0) this.wheel.schedule(this.timer, kept.until);
   }
 
@@ -111,9 +112,12 @@ export class Finished {
     this.branches = new KeptForATime(wheel, () => {});
   }
 
-  /** Is it kept as long as those before it at least, so that it ends at its time? */
-  isInOrder(invite: AnsweredInvite): boolean {
-    return invite.until >= this.answers.lastUntil;
+  /**
+   * Is it kept longer than all before it? Then it ends at its time; and one that was taken out is not, so that what comes again and again
+   * does not fill the queue.
+   */
+  isNewest(until: number): boolean {
+    return until > this.answers.latest;
   }
 
   addInvite(invite: AnsweredInvite): void {

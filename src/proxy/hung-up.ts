@@ -21,7 +21,7 @@ export function onHungUp(core: Core, callKey: string): void {
   if (by === null) return;
   const ended = core.now;
   for (const context of core.restored.pending.values()) {
-    if (context.callKey !== callKey || context.inDialog) continue;
+    if (context.callKey !== callKey || context.inDialog || context.finalSent > 0) continue;
     callNobody(core, context);
     // A callee may send none before its answer (§15).
     if (by === "callee") answeredElsewhere(core, context, ended);

@@ -102,8 +102,10 @@ function followCaller(core: Core, context: ResponseContext, flow: Flow): void {
 function onFinished(core: Core, key: string, request: SipMessage, flow: Flow): boolean {
   const answer = core.finished.answers.find(key);
   if (answer === undefined) return false;
-  if (answer instanceof AnsweredInvite) return onKnown(core, expand(core, answer), request, flow);
+  const isInvite = answer instanceof AnsweredInvite;
+  if (isInvite && request.method !== "INVITE") return onKnown(core, expand(core, answer), request, flow);
   core.counters.add("retransmission.absorbed");
+  if (isInvite) return true; // its 2xx is repeated by the callee (RFC 6026 §7.1)
   if (answer.text !== "") core.transports.send(answer.reply, answer.text);
   return true;
 }

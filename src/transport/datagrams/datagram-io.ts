@@ -22,7 +22,7 @@ export interface DatagramSocket {
    * sends it there, whatever the flow.
    */
   post(flow: Flow, message: string): void;
-  /** Closes at once. What was posted and not flushed is never sent. */
+  /** Closes at once. What was posted and not flushed is never sent, and what waited for room is told as not sent. */
   close(): void;
 }
 

@@ -138,6 +138,18 @@ describe("an answered INVITE of a running proxy", () => {
     assert.deepEqual(transactions(world), [0, 0]);
     assert.ok(world.idle);
   });
+  test("what comes again and again fills nothing", () => {
+    const { world, ok } = answered();
+    for (let times = 0; times < 100; times++) {
+      world.pass(1);
+      world.receive(ok, pbx(1));
+      world.receive(request("INVITE"));
+    }
+    assert.deepEqual(transactions(world), [1, 1]);
+    assert.equal(world.wheel.size, 3, "its own, the one for what is kept, and the call's");
+    world.pass(T1_64);
+    assert.ok(world.idle);
+  });
   test("what comes again finds it as often as it comes, among other calls", () => {
     const { world, ok } = answered();
     for (let times = 1; times <= 3; times++) {

@@ -54,7 +54,7 @@ describe("kept for a time", () => {
     });
     for (let number = 0; number < 10_000; number++) kept.add({ key: `key ${number}`, until: 1_000 + number });
     assert.equal(wheel.size, 1);
-    assert.equal(kept.lastUntil, 10_999);
+    assert.equal(kept.latest, 10_999);
     for (let now = 10; now <= 6_000; now += 10) wheel.advance(now);
     assert.deepEqual(
       [kept.find("key 4989"), kept.find("key 5001")?.until, kept.size, ended],
@@ -73,6 +73,13 @@ describe("kept for a time", () => {
     assert.deepEqual([kept.find("key")?.until, ended], [200, []]);
     for (let now = 160; now <= 210; now += 10) wheel.advance(now);
     assert.deepEqual([kept.find("key"), ended], [undefined, [200]]);
+  });
+  test("until when any was kept at most, also where a later one ends earlier", () => {
+    const kept = new KeptForATime<{ key: string; until: number }>(new TimerWheel(0, 10), () => {});
+    assert.equal(kept.latest, 0);
+    kept.add({ key: "long", until: 200 });
+    kept.add({ key: "short", until: 100 });
+    assert.equal(kept.latest, 200);
   });
   test("what is taken out ends untold", () => {
     const wheel = new TimerWheel(0, 10);

@@ -1,7 +1,16 @@
 // A BYE of a call that still rings as far as its record says: it was answered by the node before, or the BYE ended an early dialog (§15).
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { answer, only, outline, type ProxyWorld, request, type Sent } from "../../support/proxy-world.ts";
+import {
+  answer,
+  dialogOf,
+  only,
+  outline,
+  type ProxyWorld,
+  pbx,
+  request,
+  type Sent,
+} from "../../support/proxy-world.ts";
 import { comes, endings, first, ringing, second, sentInside } from "../../support/switch-rows.ts";
 
 function taken(): { world: ProxyWorld; successor: ProxyWorld; invite: Sent } {
@@ -123,6 +132,21 @@ describe("a BYE of a call that still rings as far as its record says", () => {
     assert.deepEqual([successor.calls.size, successor.cdrs.length], [1, 1]);
   });
 
+  test("an INVITE before it that has had its final is left alone, and leaves no record", () => {
+    const { successor: world, invite } = taken();
+    world.receive(answer(invite.message, 407), pbx(1));
+    world.receive(request("ACK"));
+    const via = "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKalice2;rport";
+    const again = world.invite({ cseq: 2, via });
+    world.receive(answer(again.message, 180), pbx(1));
+    world.pass(40_000);
+    const bye = only(world.receive(request("BYE", { ...dialogOf(again, "BYE"), cseq: 3 })), "BYE");
+    world.receive(answer(bye.message, 200), bye.flow);
+    world.receive(answer(again.message, 487), pbx(1));
+    world.receive(request("ACK", { cseq: 2, via }));
+    world.pass(100_000);
+    assert.ok(world.idle);
+  });
   test("while its account waits for a 487 no other target is tried either, and none is named", () => {
     const { world } = first(comes(100));
     const successor = second(world, world.stored());
