@@ -25,7 +25,7 @@ export function lateTryingMs({ t1Ms, t2Ms }: TimerSettings): number {
  * what it can be made of again. Whoever calls it has done with the context: it may be none any more.
  */
 export function settleContext(core: Core, context: ResponseContext): void {
-  if (context.invite?.kind === "accepted" && condense(core, context, context.invite.timerL)) return;
+  if (condense(core, context)) return;
   if (scheduleContext(core, context) && context.invite !== null) core.journal.changed(context);
 }
 
@@ -140,25 +140,29 @@ function isBranchFinished({ other, cancel, reliable }: Branch): boolean {
 }
 
 /** Leaves of an answered INVITE what is needed to make it again. @returns false where its context stays */
-function condense(core: Core, context: ResponseContext, until: number): boolean {
+function condense(core: Core, context: ResponseContext): boolean {
+  if (context.invite?.kind !== "accepted") return false;
   // A 2xx that waits for its commit has not gone up; who looks at INVITEs of another node by name has their contexts.
   if (core.journal.confirm === "2xx" || core.restored.pending.size > 0) return false;
-  const invite = core.finished.isNewest(until) ? AnsweredInvite.of(context) : null;
+  const invite = core.finished.isNewest(context.invite.timerL) ? AnsweredInvite.of(context) : null;
   if (invite === null) return false;
   core.journal.changed(context);
   core.journal.moved(context, invite);
-  core.wheel.cancel(context.timer);
-  core.contexts.delete(invite.key);
-  core.clients.delete(invite.branch);
+  takeOut(core, context);
   core.finished.addInvite(invite);
   return true;
 }
 
 function removeContext(core: Core, context: ResponseContext): void {
-  core.wheel.cancel(context.timer);
-  core.contexts.delete(context.key);
+  takeOut(core, context);
   if (context.record !== null) core.journal.ended(context);
   if (context.invite !== null) keepOwnFinal(core, context);
+}
+
+/** No message and no deadline finds it any more. */
+function takeOut(core: Core, context: ResponseContext): void {
+  core.wheel.cancel(context.timer);
+  core.contexts.delete(context.key);
   for (const branch of context.branches) {
     core.clients.delete(branch.id);
     forgetUnanswered(core, branch);

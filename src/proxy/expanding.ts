@@ -17,19 +17,22 @@ export function expand(core: Core, invite: AnsweredInvite): ResponseContext {
   return context;
 }
 
-/** By server transaction key. */
-export function expandedContext(core: Core, key: string): ResponseContext | undefined {
+/** By server transaction key. @returns undefined where none runs here */
+export function contextOf(core: Core, key: string): ResponseContext | undefined {
+  const context = core.contexts.get(key);
+  if (context !== undefined) return context;
   const answer = core.finished.answers.find(key);
   return answer instanceof AnsweredInvite ? expand(core, answer) : undefined;
 }
 
-/** By branch. */
-export function expandedClient(
+/** By branch. @returns undefined where no context has it */
+export function clientOf(
   core: Core,
   branch: string,
 ): { branch: Branch; context: ResponseContext } | undefined {
-  const invite = core.finished.invites.get(branch);
-  if (invite === undefined) return undefined;
+  const client = core.clients.get(branch);
+  const invite = client === undefined ? core.finished.invites.get(branch) : undefined;
+  if (invite === undefined) return client;
   expand(core, invite);
   return core.clients.get(branch);
 }

@@ -4,7 +4,7 @@ import type { Flow } from "../transport/flow.ts";
 import { cancelBranch, forgetUnanswered, stepBranch, stepCancel } from "./branch-side.ts";
 import { settleContext } from "./context-timers.ts";
 import type { Core } from "./core.ts";
-import { expandedClient } from "./expanding.ts";
+import { clientOf } from "./expanding.ts";
 import { onFailureResponse, settle } from "./hunting.ts";
 import { endAnswer, ownKey, stepOwn } from "./own-requests.ts";
 import { retryAfterS } from "./probing.ts";
@@ -23,7 +23,7 @@ export function onResponse(core: Core, response: SipMessage, flow: Flow): void {
   const method = response.cseqMethod;
   const { status } = response;
   // 1. Which transaction (§17.1.3)?
-  const client = core.clients.get(via.branch) ?? expandedClient(core, via.branch);
+  const client = clientOf(core, via.branch);
   if (client === undefined || !isFor(client, method)) {
     const key = ownKey(via.branch, method);
     if (core.own.has(key)) stepOwn(core, key, { kind: "response", status }, { response, failure: "" });

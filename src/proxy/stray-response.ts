@@ -15,7 +15,7 @@ import { abandon } from "./branch-side.ts";
 import { tellOfStray } from "./concluded-elsewhere.ts";
 import { settleContext } from "./context-timers.ts";
 import type { Core, KeptCancel } from "./core.ts";
-import { expandedContext } from "./expanding.ts";
+import { contextOf } from "./expanding.ts";
 import { answerStray, endAnswer } from "./own-requests.ts";
 import { withoutTopVia } from "./request-edits.ts";
 import type { ResponseContext } from "./response-context.ts";
@@ -54,7 +54,7 @@ export function onStrayResponse(core: Core, response: SipMessage, flow: Flow): v
   }
   if (response.cseqMethod === "CANCEL") return; // the answer to a CANCEL of another node: hop by hop
   const key = keyOf(next, method);
-  const context = core.contexts.get(key) ?? expandedContext(core, key);
+  const context = contextOf(core, key);
   if (context?.invite === null) joinOther(core, context, response);
   else if (core.finished.answers.find(key) !== undefined) core.counters.add("dropped.response-late");
   else if (context !== undefined) joinContext(core, context, response, flow);

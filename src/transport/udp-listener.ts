@@ -41,8 +41,8 @@ export class UdpListener {
   private readonly burst: Burst;
   /** By remote address, then port. */
   private readonly watched = new Map<string, Map<number, DatagramSocket>>();
-  /** The same while they are few: a look through them costs less than two looks into tables. */
-  private readonly few: Watched[] = [];
+  /** The same in a row: while they are few, a look through them costs less than two looks into tables. */
+  private readonly row: Watched[] = [];
   private closed = false;
   /** Bytes that the kernel buffers for us. */
   readonly receiveBufferBytes: number;
@@ -78,17 +78,17 @@ export class UdpListener {
   }
 
   private socketFor({ address, port }: Flow): DatagramSocket | undefined {
-    const { few } = this;
-    if (few.length > FEW_MAX) return this.watched.get(address)?.get(port);
-    for (let i = 0; i < few.length; i++) {
-      const each = few[i] as Watched;
+    const { row } = this;
+    if (row.length > FEW_MAX) return this.watched.get(address)?.get(port);
+    for (let i = 0; i < row.length; i++) {
+      const each = row[i] as Watched;
       if (each.port === port && each.address === address) return each.socket;
     }
     return undefined;
   }
 
   isWatched(flow: Flow): boolean {
-    return this.watched.get(flow.address)?.has(flow.port) ?? false;
+    return this.socketFor(flow) !== undefined;
   }
 
   /** For a flow that is not watched. @returns false where the system refuses; sends then go by the common socket */
@@ -107,7 +107,7 @@ export class UdpListener {
     }
     ports.set(port, socket);
     this.watched.set(address, ports);
-    this.few.push({ address, port, socket });
+    this.row.push({ address, port, socket });
     return true;
   }
 
@@ -118,8 +118,8 @@ export class UdpListener {
     if (ports === undefined || socket === undefined) return false;
     ports.delete(flow.port);
     if (ports.size === 0) this.watched.delete(flow.address);
-    this.few.splice(
-      this.few.findIndex((each) => each.socket === socket),
+    this.row.splice(
+      this.row.findIndex((each) => each.socket === socket),
       1,
     );
     this.burst.flush();
@@ -133,7 +133,7 @@ export class UdpListener {
     this.closed = true;
     for (const ports of this.watched.values()) for (const socket of ports.values()) socket.close();
     this.watched.clear();
-    this.few.length = 0;
+    this.row.length = 0;
     this.socket.close();
   }
 

@@ -20,7 +20,7 @@ export const EMPTY_DOCUMENT = `# Performance
 
 \`npm run bench\` measures Tandem beside Kamailio and a bare forwarder in one run and writes the tables and the chart
 below; it takes some twenty minutes, needs root, Linux and two cores that have nothing else to do.
-\`npm run bench -- --quick\` takes a minute and a half and writes nothing, as does \`--overload\` (twice the clean rate); \`--profile\` shows where the time goes. \`--replication\` measures pairs, a quarter of an hour.
+\`npm run bench -- --quick\` takes a minute and a half and writes nothing, as does \`--overload\` (twice the clean rate); \`--profile\` shows where the time goes. \`--replication\` measures pairs, some twenty minutes.
 
 ${BENCH_MARKS.begin}
 ${BENCH_MARKS.end}

@@ -20,7 +20,7 @@ export interface BenchOptions {
 export const USAGE = `usage: npm run bench -- [--quick] [--overload] [--replication] [--profile] [--only NAMES] [--other FOLDER]
 
   --quick         a minute and a half: Tandem and Kamailio (fm) at 1,000 calls a second, twice each
-  --overload      one minute: Tandem's highest clean rate, and the calls completed when twice that is offered
+  --overload      two minutes: Tandem's highest clean rate on half a core, and the calls completed when twice that is offered
   --replication   a quarter of an hour: what replicated calls cost, beside Kamailio with DMQ; with --quick one short round
   --profile       profiles Tandem at 1,000 calls a second and prints where the time goes
   --only NAMES    of ${Object.keys(SUBJECT_TITLES).join(", ")}, with commas between them; docs/ is then left as it is
